@@ -1,0 +1,1 @@
+"""Nightly customer segmentation: one package per step, none of which knows Airflow."""

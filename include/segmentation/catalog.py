@@ -1,0 +1,63 @@
+"""The one list of names: source tables, lake file sets, models and warehouse tables.
+
+Steps, DAGs, checks and documentation import the names from here.
+"""
+
+from __future__ import annotations
+
+# Source tables, by their name in the contract (the mapping file says what a shop calls them).
+CUSTOMERS = "customers"
+PRODUCTS = "products"
+ORDERS = "orders"
+ORDER_ITEMS = "order_items"
+EVENTS = "events"
+#: Tables whose rows belong to a business day.
+DAILY_TABLES = (ORDERS, ORDER_ITEMS, EVENTS)
+#: Tables read whole, as they are at extraction.
+SNAPSHOT_TABLES = (CUSTOMERS, PRODUCTS)
+SOURCE_TABLES = (*SNAPSHOT_TABLES, *DAILY_TABLES)
+
+EVENT_TYPES = (
+    "page_view",
+    "product_view",
+    "search",
+    "add_to_cart",
+    "remove_from_cart",
+    "checkout",
+    "purchase",
+    "campaign_sent",
+    "campaign_open",
+    "campaign_click",
+    "coupon_redeemed",
+)
+#: Order states that mean "the customer gave the goods back".
+RETURNED_STATUSES = ("returned", "refunded")
+#: Order states that never became a sale.
+VOID_STATUSES = ("cancelled", "canceled", "failed")
+
+# Lake file sets (folders under the lake's root).
+RAW = "raw"  # raw/<table>/day=D/rows.parquet
+CHECKED = "checked"  # checked/<table>/day=D/rows.parquet
+QUARANTINE = "quarantine"  # quarantine/<table>/day=D/rows.parquet
+FEATURES = "features"  # features/day=D/bucket=NN/{static,timeline,categories}.parquet
+WINDOWS = "windows"  # windows/day=D/cutoff=C/bucket=NN/{static,timeline,categories,targets,target_categories}.parquet
+OUTLOOK = "outlook"  # outlook/day=D/{outlook,matured}.parquet and outlook.json
+SEGMENTATIONS = "segmentations"  # segmentations/day=D/version=V/{labels.parquet,segmentation.json}
+
+MODEL = "segmentation_encoder"
+
+# Warehouse
+MARTS = "marts"
+OPS = "ops"
+
+# Airflow
+NIGHTLY_DAG = "segmentation_nightly"
+
+# Roles
+EXTRACT_ROLE = "segmentation_extract"
+PUBLISH_ROLE = "segmentation_publish"
+MARKETING_ROLE = "marketing"
+
+#: The reserved segment of customers who have not ordered yet.
+NO_ORDER_SEGMENT = 0
+NO_ORDER_NAME = "No order yet"

@@ -1,0 +1,141 @@
+"""Every setting, one frozen model per step, read once from `SEGMENTATION_…` variables.
+
+A nested field is set with two underscores: `SEGMENTATION_EXTRACT__LATE_DAYS=14`. Units are in the name
+or in the description. Connections are not settings: they come from Airflow (or from the command line).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from segmentation.calendar import shop_timezone
+from segmentation.lake import Lake
+
+
+class _Step(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ExtractSettings(_Step):
+    """How the source is read."""
+
+    mapping: Path | None = Field(None, description="YAML file that maps the shop's tables; unset = the contract's names")
+    late_days: int = Field(35, ge=0, description="days back in which changed orders and late events are looked for")
+    rows_per_query: int = Field(1_000_000, ge=1_000, description="rows of history fetched by one query, at most about")
+    connect_timeout_s: int = Field(10, ge=1, description="seconds to wait for a connection")
+    statement_timeout_s: int = Field(900, ge=1, description="seconds one source query may take")
+    ready_hour: int = Field(3, ge=0, le=23, description="local hour after the day from which rows of the day itself suffice")
+    give_up_hour: int = Field(6, ge=0, le=23, description="local hour after the day at which waiting for rows ends")
+    poll_s: int = Field(60, ge=1, description="seconds between two looks at the source while waiting")
+
+
+class CheckSettings(_Step):
+    """When a day's data may be used."""
+
+    duplicate_share_limit: float = Field(0.01, ge=0, le=1, description="share of repeated keys that stops the run")
+    quarantine_share_limit: float = Field(0.2, ge=0, le=1, description="share of a table's rows set aside that stops the run")
+    volume_ratio_limit: float = Field(5.0, gt=1, description="day's rows may be at most this many times the usual, or 1/this")
+    baseline_weeks: int = Field(8, ge=1, description="weeks before the day whose same weekdays give the usual volume")
+    empty_day_expected_rows: float = Field(7.0, ge=0, description="a day without orders stops the run if more than this are usual")
+
+
+class FeatureSettings(_Step):
+    """What is computed from a customer's history."""
+
+    buckets: int = Field(4, ge=1, le=4096, description="parts of the customers; memory is bounded by one")
+    sequence_length: int = Field(128, ge=8, le=1024, description="T: last events kept per customer")
+    horizon_days: int = Field(28, ge=1, le=365, description="days of future that the encoder predicts")
+    training_cutoffs: int = Field(6, ge=1, description="cut-offs, one horizon apart, used for a cold start")
+    minimum_history_days: int = Field(28, ge=1, description="days of history a training cut-off needs before it")
+    memory_limit_gb: float = Field(4.0, gt=0, description="memory that DuckDB may use, GB")
+    threads: int = Field(2, ge=1, description="threads that DuckDB may use")
+
+
+class EncoderSettings(_Step):
+    """How the encoder is trained."""
+
+    family: Literal["cnn_rnn", "cnn", "rnn"] = Field("cnn_rnn", description="sequence encoder")
+    width: int = Field(48, ge=4, description="H: embedding width")
+    categories: int = Field(20, ge=0, description="product categories kept by name; the rest count as 'other'")
+    held_out_share: float = Field(0.2, gt=0, lt=0.9, description="share of customers never trained on: early stopping, scores")
+    batch_size: int = Field(256, ge=8, description="customers per batch")
+    cold_epochs: int = Field(12, ge=1, description="passes over the windows for a cold start, at most")
+    warm_epochs: int = Field(2, ge=1, description="passes for the nightly fine-tune, at most")
+    learning_rate: float = Field(2e-3, gt=0, description="Adam's step for a cold start")
+    warm_learning_rate: float = Field(3e-4, gt=0, description="Adam's step for a fine-tune")
+    patience: int = Field(2, ge=1, description="epochs without gain on held-out customers before training stops")
+    minimum_customers: int = Field(300, ge=20, description="customers with a matured future below which nothing is trained")
+    threads: int = Field(2, ge=1, description="CPU threads for TensorFlow; part of what makes runs repeatable")
+    seed: int = Field(20170101, description="seed of every random draw")
+
+
+class ClusterSettings(_Step):
+    """How customers are grouped, and how still the groups are held."""
+
+    k_min: int = Field(3, ge=2, description="fewest segments tried")
+    k_max: int = Field(10, ge=2, le=30, description="most segments tried")
+    minimum_share: float = Field(0.02, ge=0, lt=0.5, description="smallest allowed segment, share of customers")
+    tolerance: float = Field(0.01, ge=0, description="usefulness (R²) given up for fewer segments")
+    minimum_stability: float = Field(0.6, ge=0, le=1, description="bootstrap adjusted Rand index below which k is refused")
+    bootstraps: int = Field(5, ge=2, description="resamples for the stability of each k")
+    sample: int = Field(20_000, ge=1_000, description="customers used for the search of k, at most")
+    hysteresis: float = Field(0.10, ge=0, lt=1, description="a customer moves only to a centroid nearer by this share")
+    search_every_days: int = Field(7, ge=1, description="days between full searches of k; other nights refit")
+    seed: int = Field(20170101, description="seed of every random draw")
+
+
+class EvaluateSettings(_Step):
+    """When a night is published, and when it is held."""
+
+    moved_share_limit: float = Field(0.25, ge=0, le=1, description="share of customers that may change segment in a night")
+    usefulness_margin: float = Field(0.05, ge=0, description="R² that the model may lose against the best baseline")
+    seed: int = Field(20170101, description="seed of the split into halves")
+
+
+class Settings(BaseSettings):
+    """All settings of the product."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SEGMENTATION_", env_nested_delimiter="__", frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    home: Path = Field(Path(".segmentation"), description="folder of the lake, the models and the Data Docs")
+    timezone: str = Field("UTC", description="IANA name of the shop's timezone")
+    currency: str = Field("", description="sign or code shown beside amounts of money")
+    extract: ExtractSettings = ExtractSettings()
+    checks: CheckSettings = CheckSettings()
+    features: FeatureSettings = FeatureSettings()
+    encoder: EncoderSettings = EncoderSettings()
+    clusters: ClusterSettings = ClusterSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        return shop_timezone(value).key
+
+    @property
+    def lake(self) -> Lake:
+        """The lake under the home folder."""
+        return Lake(self.home / "lake")
+
+    @property
+    def models(self) -> Path:
+        """Folder of the model registry's files."""
+        return self.home / "models"
+
+    @property
+    def data_docs(self) -> Path:
+        """Folder of the HTML pages about each run's checks."""
+        return self.home / "data_docs"
+
+
+@lru_cache
+def settings() -> Settings:
+    """Return the settings of this process, read once from the environment."""
+    return Settings()

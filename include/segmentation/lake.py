@@ -1,0 +1,124 @@
+"""Where parquet lives, and how a file in it is replaced: whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from segmentation.errors import LakeFull
+
+_TEMPORARY = ".tmp"
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A tree of parquet files in hive-style partitions under one root.
+
+    A file is written beside its place under a fixed temporary name and moved into it, so a reader
+    sees the old file or the new one, and what a killed writer left is overwritten by the next attempt.
+    """
+
+    root: Path
+
+    def path(self, *parts: str, day: date | None = None, **partitions: object) -> Path:
+        """Return the folder of a partition.
+
+        Examples
+        --------
+        >>> Lake(Path("lake")).path("raw", "orders", day=date(2017, 10, 1)).as_posix()
+        'lake/raw/orders/day=2017-10-01'
+        >>> Lake(Path("lake")).path("features", day=date(2017, 10, 1), bucket="03").as_posix()
+        'lake/features/day=2017-10-01/bucket=03'
+        """
+        folder = self.root.joinpath(*parts)
+        if day is not None:
+            folder = folder / f"day={day.isoformat()}"
+        for name, value in partitions.items():
+            folder = folder / f"{name}={value}"
+        return folder
+
+    def days(self, *parts: str) -> list[date]:
+        """List the days for which a file set has a partition, in order."""
+        folder = self.root.joinpath(*parts)
+        found = [
+            date.fromisoformat(match.group(1))
+            for child in (folder.iterdir() if folder.is_dir() else ())
+            if (match := re.fullmatch(r"day=(\d{4}-\d{2}-\d{2})", child.name))
+        ]
+        return sorted(found)
+
+    def write_table(self, table: pa.Table, target: Path) -> int:
+        """Replace one parquet file by ``table`` (zstd) and return its size in bytes.
+
+        Raises
+        ------
+        LakeFull
+            If the disk is full; the file that was there before is untouched.
+        """
+        with replacing(target) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+        return target.stat().st_size
+
+    def write_json(self, content: Any, target: Path) -> None:
+        """Replace one JSON file; keys sorted, so equal content gives equal bytes."""
+        with replacing(target) as temporary:
+            temporary.write_text(json.dumps(content, indent=1, sort_keys=True, default=str) + "\n")
+
+    def remove(self, folder: Path) -> None:
+        """Remove a partition folder, if it is there."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target`` and move it into place when the block ends well.
+
+    Raises
+    ------
+    LakeFull
+        If the disk fills up inside the block. The temporary file is removed.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(target.name + _TEMPORARY)
+        try:
+            yield temporary
+            with temporary.open("rb+") as written:
+                os.fsync(written.fileno())
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise LakeFull(target, shutil.disk_usage(_nearest_existing(target)).free) from error
+        raise
+
+
+def content_hash(*paths: Path) -> str:
+    """Return the SHA-256 (hex) of the bytes of files, in the order given."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _nearest_existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path

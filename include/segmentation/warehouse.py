@@ -1,0 +1,210 @@
+"""The warehouse tables, once: names, columns, keys and the comments that marketing reads in SQL.
+
+The Alembic migrations build exactly this (a test compares them). Text ids: a shop's keys may be numbers,
+uuids or words, so a customer id is text everywhere outside the shop.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from segmentation.catalog import MARTS, OPS
+
+metadata = MetaData()
+
+
+def _day(name: str, comment: str, *, key: bool = False, nullable: bool = False) -> Column:
+    return Column(name, Date, primary_key=key, nullable=nullable, comment=comment)
+
+
+customer_segments = Table(
+    "customer_segments",
+    metadata,
+    Column("customer_id", Text, primary_key=True, comment="the shop's customer key, as text"),
+    Column("segment_id", Integer, nullable=False, comment="segment, see marts.segments; 0 = no order yet"),
+    Column("segment_name", Text, nullable=False, comment="the segment's name, copied for convenience"),
+    _day("since", "first business day of the present, unbroken stay in this segment"),
+    Column("previous_segment_id", Integer, comment="segment before this one; null if there was none"),
+    Column("confidence", Double, nullable=False, comment="0 to 1: how clearly nearer this segment is than the next one"),
+    Column("reasons", ARRAY(Text), nullable=False, comment="what sets this customer apart, in words, strongest first"),
+    Column("rfm_segment", Text, nullable=False, comment="the classic recency-frequency-monetary name, for comparison"),
+    Column("holdout", Boolean, nullable=False, comment="true: never target, kept to measure campaigns against"),
+    _day("as_of", "business day whose end the label describes; the same for all rows"),
+    Column("model_version", Text, nullable=False, comment="encoder that foresaw the behaviour, see ops.models; 'rfm' = none"),
+    Index("customer_segments_segment", "segment_id"),
+    schema=MARTS,
+    comment="Grain: customer. Who is in which segment now. Rewritten nightly in one transaction; join to "
+    "marts.segments on segment_id. Do not sum confidence.",
+)
+
+customer_segment_history = Table(
+    "customer_segment_history",
+    metadata,
+    Column("customer_id", Text, primary_key=True, comment="the shop's customer key, as text"),
+    _day("valid_from", "first business day of this stay (included)", key=True),
+    _day("valid_to", "first business day after this stay (excluded); null = still there", nullable=True),
+    Column("segment_id", Integer, nullable=False, comment="segment during this stay"),
+    Column("run_id", Text, nullable=False, comment="run that began this stay, see ops.runs"),
+    CheckConstraint("valid_to is null or valid_to > valid_from", name="customer_segment_history_order"),
+    Index("customer_segment_history_from", "valid_from"),
+    schema=MARTS,
+    comment="Grain: customer, valid_from (slowly changing dimension, type 2). The label on day D is the row with "
+    "valid_from <= D and (valid_to is null or valid_to > D).",
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("segment_id", Integer, primary_key=True, autoincrement=False, comment="stable id, never reused; 0 = no order yet"),
+    Column("name", Text, nullable=False, unique=True, comment="name made from the data at birth; stays with the id"),
+    Column("description", Text, nullable=False, comment="what sets the segment apart from the shop, in one sentence"),
+    Column("status", Text, nullable=False, comment="active or retired"),
+    _day("born_on", "first business day on which the segment existed"),
+    _day("retired_on", "first business day without it; null while active", nullable=True),
+    Column("lineage", JSONB, nullable=False, comment="segment ids it came from, with the share of its customers at birth"),
+    schema=MARTS,
+    comment="Grain: segment. Every segment that ever was, with its stable id and name.",
+)
+
+segment_profiles = Table(
+    "segment_profiles",
+    metadata,
+    _day("as_of", "business day whose end is described", key=True),
+    Column("segment_id", Integer, primary_key=True, autoincrement=False, comment="segment, see marts.segments"),
+    Column("customers", Integer, nullable=False, comment="customers in the segment"),
+    Column("share", Double, nullable=False, comment="customers as a share (0 to 1) of all customers of the day"),
+    Column("revenue_28d", Numeric(18, 2), nullable=False, comment="net revenue of the last 28 days, shop currency"),
+    Column("revenue_share_28d", Double, comment="that as a share (0 to 1) of the shop's; null if the shop sold nothing"),
+    Column("orders_28d", BigInteger, nullable=False, comment="orders of the last 28 days, void ones left out"),
+    Column("revenue_365d", Numeric(18, 2), nullable=False, comment="net revenue of the last 365 days, shop currency"),
+    Column("orders_365d", BigInteger, nullable=False, comment="orders of the last 365 days, void ones left out"),
+    Column("average_order_value", Numeric(18, 2), comment="revenue_365d / orders_365d, shop currency; null without orders"),
+    Column("recency_days_median", Double, comment="days since the last order, median of the customers"),
+    Column("days_between_orders_median", Double, comment="mean days between a customer's orders, median of the customers"),
+    Column("discount_share", Double, comment="discount / (revenue + discount) of the last 365 days, 0 to 1"),
+    Column("returns_share", Double, comment="returned orders / orders of the last 365 days, 0 to 1"),
+    Column("sessions_28d", BigInteger, comment="clickstream sessions of the last 28 days; null for a shop without events"),
+    Column("top_categories", JSONB, nullable=False, comment="categories with share of spend and lift over the shop, best first"),
+    Column("expected_spend_28d", Double, comment="mean predicted spend per customer, next 28 days; null without a model"),
+    Column("expected_churn_28d", Double, comment="mean predicted probability of no order in the next 28 days; null without a model"),
+    Column("distinctive", JSONB, nullable=False, comment="features that differ most from the shop, in words, strongest first"),
+    schema=MARTS,
+    comment="Grain: as_of, segment. Size, money and habits of each segment on each published day. Customers, revenue and "
+    "orders of one as_of may be summed over segments, never over days.",
+)
+
+segment_transitions = Table(
+    "segment_transitions",
+    metadata,
+    _day("as_of", "business day of the new labels", key=True),
+    Column("from_segment_id", Integer, primary_key=True, autoincrement=False, comment="segment before; -1 = new customer"),
+    Column("to_segment_id", Integer, primary_key=True, autoincrement=False, comment="segment after; -1 = left the shop's data"),
+    Column("customers", Integer, nullable=False, comment="customers who went this way, staying included (from = to)"),
+    Column("by_behaviour", Integer, nullable=False, comment="of these, moved because they behave differently"),
+    Column("by_relabelling", Integer, nullable=False, comment="of these, moved because segments were born, retired or redrawn"),
+    _day("compared_to", "published day of the labels before; null on the first night", nullable=True),
+    schema=MARTS,
+    comment="Grain: as_of, from, to. How customers moved since the published day before.",
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Text, primary_key=True, comment="Airflow run id, or cli__<day>__<time> of a run without Airflow"),
+    _day("business_day", "the day that was run"),
+    Column("status", Text, nullable=False, comment="running, published, held, failed or superseded (a later run published the day)"),
+    Column("started_at", DateTime(timezone=True), nullable=False, comment="first task's start"),
+    Column("finished_at", DateTime(timezone=True), comment="end of the publish step, or of the failure"),
+    Column("message", Text, nullable=False, server_default="", comment="why it was held or failed; what to do"),
+    Column("model_version", Text, comment="encoder used, see ops.models"),
+    Column("segmentation_version", Text, comment="content hash of the labels in the lake"),
+    Column("base_day", Date, comment="published day whose ids and model this day built on; null = first night"),
+    Column("base_segmentation_version", Text, comment="that day's segmentation_version at the time"),
+    Column("inputs_version", Text, comment="content hash of the checked files up to the day"),
+    Column("customers", Integer, comment="customers labelled"),
+    Column("stale", Boolean, nullable=False, server_default=text("false"), comment="true: a re-run would give another result"),
+    Column("stale_reason", Text, nullable=False, server_default="", comment="what changed since, and the command that mends it"),
+    Index("runs_one_published_a_day", "business_day", unique=True, postgresql_where=text("status = 'published'")),
+    schema=OPS,
+    comment="Grain: run. What ran when, what it built on, and whether it still stands.",
+)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    _day("business_day", "the day that was run", key=True),
+    Column("step", Text, primary_key=True, comment="step that measured it"),
+    Column("metric", Text, primary_key=True, comment="name of the figure"),
+    Column("scope", Text, primary_key=True, server_default="", comment="segmentation, candidate or segment it is about; '' = the night"),
+    Column("value", Double, comment="the figure; null = could not be computed, see detail"),
+    Column("threshold", Double, comment="limit of a gate; null = no gate"),
+    Column("passed", Boolean, comment="gate's outcome; null = no gate"),
+    Column("detail", Text, nullable=False, server_default="", comment="in words"),
+    Column("run_id", Text, nullable=False, comment="run that measured it"),
+    schema=OPS,
+    comment="Grain: business_day, step, metric, scope. Figures and gates of the newest run of each day.",
+)
+
+check_results = Table(
+    "check_results",
+    metadata,
+    _day("business_day", "the day that was run", key=True),
+    Column("table_name", Text, primary_key=True, comment="source table, contract name"),
+    Column("check_name", Text, primary_key=True, comment="the promise, in words"),
+    Column("column_name", Text, primary_key=True, server_default="", comment="column it is about; '' = the table"),
+    Column("level", Text, nullable=False, comment="row (offending rows set aside) or table (the run stops) or note"),
+    Column("passed", Boolean, nullable=False, comment="kept or broken"),
+    Column("rows_checked", BigInteger, nullable=False, comment="rows looked at"),
+    Column("rows_failed", BigInteger, nullable=False, comment="rows that break it"),
+    Column("observed", Text, nullable=False, server_default="", comment="what was found, in words; never personal data"),
+    Column("run_id", Text, nullable=False, comment="run that checked"),
+    schema=OPS,
+    comment="Grain: business_day, table, check, column. Outcome of every check of the newest run of each day.",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    _day("business_day", "the run's day", key=True),
+    _day("data_day", "day of the rows set aside", key=True),
+    Column("table_name", Text, primary_key=True, comment="source table, contract name"),
+    Column("reason", Text, primary_key=True, comment="the broken promise"),
+    Column("rows", BigInteger, nullable=False, comment="rows set aside"),
+    Column("file", Text, nullable=False, comment="file that holds them, relative to the lake"),
+    Column("run_id", Text, nullable=False, comment="run that set them aside"),
+    schema=OPS,
+    comment="Grain: business_day, data_day, table, reason. Counts of rows set aside; the rows are in the lake.",
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("model_version", Text, primary_key=True, comment="<trained through>-<hash of the weights>"),
+    _day("trained_through", "last business day of any data it saw"),
+    Column("family", Text, nullable=False, comment="cnn_rnn, cnn or rnn"),
+    Column("parent_version", Text, comment="model it was warm-started from; null = cold start"),
+    Column("schema_hash", Text, nullable=False, comment="hash of feature names, vocabulary and shapes"),
+    Column("held_out_loss", Double, nullable=False, comment="loss on customers it never trained on"),
+    Column("metrics", JSONB, nullable=False, comment="losses per head, epochs, windows, seconds"),
+    Column("path", Text, nullable=False, comment="folder, relative to the models folder"),
+    Column("run_id", Text, nullable=False, comment="run that trained it"),
+    Column("created_at", DateTime(timezone=True), nullable=False, comment="when it was stored"),
+    schema=OPS,
+    comment="Grain: model version. Every encoder that was trained, with its lineage.",
+)
