@@ -41,16 +41,25 @@ customer_segments = Table(
     Column("segment_name", Text, nullable=False, comment="the segment's name, copied for convenience"),
     _day("since", "first business day of the present, unbroken stay in this segment"),
     Column("previous_segment_id", Integer, comment="segment before this one; null if there was none"),
-    Column("confidence", Double, nullable=False, comment="0 to 1: how clearly nearer this segment is than the next one"),
+    Column(
+        "confidence", Double, nullable=False, comment="0 to 1: how clearly nearer this segment is than the next one"
+    ),
     Column("reasons", ARRAY(Text), nullable=False, comment="what sets this customer apart, in words, strongest first"),
     Column("rfm_segment", Text, nullable=False, comment="the classic recency-frequency-monetary name, for comparison"),
     Column("holdout", Boolean, nullable=False, comment="true: never target, kept to measure campaigns against"),
     _day("as_of", "business day whose end the label describes; the same for all rows"),
-    Column("model_version", Text, nullable=False, comment="encoder that foresaw the behaviour, see ops.models; 'rfm' = none"),
+    Column(
+        "model_version",
+        Text,
+        nullable=False,
+        comment="encoder that foresaw the behaviour, see ops.models; 'rfm' = none",
+    ),
     Index("customer_segments_segment", "segment_id"),
     schema=MARTS,
     comment="Grain: customer. Who is in which segment now. Rewritten nightly in one transaction; join to "
     "marts.segments on segment_id. Do not sum confidence.",
+    # every row is rewritten nightly: with room in its page a row's new version needs no new index entries
+    postgresql_with={"fillfactor": 50},
 )
 
 customer_segment_history = Table(
@@ -71,13 +80,21 @@ customer_segment_history = Table(
 segments = Table(
     "segments",
     metadata,
-    Column("segment_id", Integer, primary_key=True, autoincrement=False, comment="stable id, never reused; 0 = no order yet"),
+    Column(
+        "segment_id",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="stable id, never reused; 0 = no order yet",
+    ),
     Column("name", Text, nullable=False, unique=True, comment="name made from the data at birth; stays with the id"),
     Column("description", Text, nullable=False, comment="what sets the segment apart from the shop, in one sentence"),
     Column("status", Text, nullable=False, comment="active or retired"),
     _day("born_on", "first business day on which the segment existed"),
     _day("retired_on", "first business day without it; null while active", nullable=True),
-    Column("lineage", JSONB, nullable=False, comment="segment ids it came from, with the share of its customers at birth"),
+    Column(
+        "lineage", JSONB, nullable=False, comment="segment ids it came from, with the share of its customers at birth"
+    ),
     schema=MARTS,
     comment="Grain: segment. Every segment that ever was, with its stable id and name.",
 )
@@ -90,34 +107,71 @@ segment_profiles = Table(
     Column("customers", Integer, nullable=False, comment="customers in the segment"),
     Column("share", Double, nullable=False, comment="customers as a share (0 to 1) of all customers of the day"),
     Column("revenue_28d", Numeric(18, 2), nullable=False, comment="net revenue of the last 28 days, shop currency"),
-    Column("revenue_share_28d", Double, comment="that as a share (0 to 1) of the shop's; null if the shop sold nothing"),
+    Column(
+        "revenue_share_28d", Double, comment="that as a share (0 to 1) of the shop's; null if the shop sold nothing"
+    ),
     Column("orders_28d", BigInteger, nullable=False, comment="orders of the last 28 days, void ones left out"),
     Column("revenue_365d", Numeric(18, 2), nullable=False, comment="net revenue of the last 365 days, shop currency"),
     Column("orders_365d", BigInteger, nullable=False, comment="orders of the last 365 days, void ones left out"),
-    Column("average_order_value", Numeric(18, 2), comment="revenue_365d / orders_365d, shop currency; null without orders"),
+    Column(
+        "average_order_value", Numeric(18, 2), comment="revenue_365d / orders_365d, shop currency; null without orders"
+    ),
     Column("recency_days_median", Double, comment="days since the last order, median of the customers"),
-    Column("days_between_orders_median", Double, comment="mean days between a customer's orders, median of the customers"),
+    Column(
+        "days_between_orders_median", Double, comment="mean days between a customer's orders, median of the customers"
+    ),
     Column("discount_share", Double, comment="discount / (revenue + discount) of the last 365 days, 0 to 1"),
     Column("returns_share", Double, comment="returned orders / orders of the last 365 days, 0 to 1"),
-    Column("sessions_28d", BigInteger, comment="clickstream sessions of the last 28 days; null for a shop without events"),
-    Column("top_categories", JSONB, nullable=False, comment="categories with share of spend and lift over the shop, best first"),
-    Column("expected_spend_28d", Double, comment="mean predicted spend per customer, next 28 days; null without a model"),
-    Column("expected_churn_28d", Double, comment="mean predicted probability of no order in the next 28 days; null without a model"),
-    Column("distinctive", JSONB, nullable=False, comment="features that differ most from the shop, in words, strongest first"),
+    Column(
+        "sessions_28d", BigInteger, comment="clickstream sessions of the last 28 days; null for a shop without events"
+    ),
+    Column(
+        "top_categories",
+        JSONB,
+        nullable=False,
+        comment="categories with share of spend and lift over the shop, best first",
+    ),
+    Column(
+        "expected_spend_28d", Double, comment="mean predicted spend per customer, next 28 days; null without a model"
+    ),
+    Column(
+        "expected_churn_28d",
+        Double,
+        comment="mean predicted probability of no order in the next 28 days; null without a model",
+    ),
+    Column(
+        "distinctive",
+        JSONB,
+        nullable=False,
+        comment="features that differ most from the shop, in words, strongest first",
+    ),
     schema=MARTS,
-    comment="Grain: as_of, segment. Size, money and habits of each segment on each published day. Customers, revenue and "
-    "orders of one as_of may be summed over segments, never over days.",
+    comment="Grain: as_of, segment. Size, money and habits of each segment on each published day. Customers, revenue "
+    "and orders of one as_of may be summed over segments, never over days.",
 )
 
 segment_transitions = Table(
     "segment_transitions",
     metadata,
     _day("as_of", "business day of the new labels", key=True),
-    Column("from_segment_id", Integer, primary_key=True, autoincrement=False, comment="segment before; -1 = new customer"),
-    Column("to_segment_id", Integer, primary_key=True, autoincrement=False, comment="segment after; -1 = left the shop's data"),
+    Column(
+        "from_segment_id", Integer, primary_key=True, autoincrement=False, comment="segment before; -1 = new customer"
+    ),
+    Column(
+        "to_segment_id",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="segment after; -1 = left the shop's data",
+    ),
     Column("customers", Integer, nullable=False, comment="customers who went this way, staying included (from = to)"),
     Column("by_behaviour", Integer, nullable=False, comment="of these, moved because they behave differently"),
-    Column("by_relabelling", Integer, nullable=False, comment="of these, moved because segments were born, retired or redrawn"),
+    Column(
+        "by_relabelling",
+        Integer,
+        nullable=False,
+        comment="of these, moved because segments were born, retired or redrawn",
+    ),
     _day("compared_to", "published day of the labels before; null on the first night", nullable=True),
     schema=MARTS,
     comment="Grain: as_of, from, to. How customers moved since the published day before.",
@@ -128,7 +182,12 @@ runs = Table(
     metadata,
     Column("run_id", Text, primary_key=True, comment="Airflow run id, or cli__<day>__<time> of a run without Airflow"),
     _day("business_day", "the day that was run"),
-    Column("status", Text, nullable=False, comment="running, published, held, failed or superseded (a later run published the day)"),
+    Column(
+        "status",
+        Text,
+        nullable=False,
+        comment="running, published, held, failed or superseded (a later run published the day)",
+    ),
     Column("started_at", DateTime(timezone=True), nullable=False, comment="first task's start"),
     Column("finished_at", DateTime(timezone=True), comment="end of the publish step, or of the failure"),
     Column("message", Text, nullable=False, server_default="", comment="why it was held or failed; what to do"),
@@ -138,8 +197,20 @@ runs = Table(
     Column("base_segmentation_version", Text, comment="that day's segmentation_version at the time"),
     Column("inputs_version", Text, comment="content hash of the checked files up to the day"),
     Column("customers", Integer, comment="customers labelled"),
-    Column("stale", Boolean, nullable=False, server_default=text("false"), comment="true: a re-run would give another result"),
-    Column("stale_reason", Text, nullable=False, server_default="", comment="what changed since, and the command that mends it"),
+    Column(
+        "stale",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="true: a re-run would give another result",
+    ),
+    Column(
+        "stale_reason",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="what changed since, and the command that mends it",
+    ),
     Index("runs_one_published_a_day", "business_day", unique=True, postgresql_where=text("status = 'published'")),
     schema=OPS,
     comment="Grain: run. What ran when, what it built on, and whether it still stands.",
@@ -151,7 +222,13 @@ metrics = Table(
     _day("business_day", "the day that was run", key=True),
     Column("step", Text, primary_key=True, comment="step that measured it"),
     Column("metric", Text, primary_key=True, comment="name of the figure"),
-    Column("scope", Text, primary_key=True, server_default="", comment="segmentation, candidate or segment it is about; '' = the night"),
+    Column(
+        "scope",
+        Text,
+        primary_key=True,
+        server_default="",
+        comment="segmentation, candidate or segment it is about; '' = the night",
+    ),
     Column("value", Double, comment="the figure; null = could not be computed, see detail"),
     Column("threshold", Double, comment="limit of a gate; null = no gate"),
     Column("passed", Boolean, comment="gate's outcome; null = no gate"),
@@ -172,7 +249,9 @@ check_results = Table(
     Column("passed", Boolean, nullable=False, comment="kept or broken"),
     Column("rows_checked", BigInteger, nullable=False, comment="rows looked at"),
     Column("rows_failed", BigInteger, nullable=False, comment="rows that break it"),
-    Column("observed", Text, nullable=False, server_default="", comment="what was found, in words; never personal data"),
+    Column(
+        "observed", Text, nullable=False, server_default="", comment="what was found, in words; never personal data"
+    ),
     Column("run_id", Text, nullable=False, comment="run that checked"),
     schema=OPS,
     comment="Grain: business_day, table, check, column. Outcome of every check of the newest run of each day.",

@@ -1,0 +1,294 @@
+"""Put one night's labels into the warehouse: all of it in one transaction, or nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, text
+
+from segmentation import runs
+from segmentation.catalog import NO_ORDER_NAME, NO_ORDER_SEGMENT, SEGMENTATIONS
+from segmentation.config import Settings
+from segmentation.errors import LedgerBehind, MissingInput
+from segmentation.publish.profiles import count_transitions, night_files, profile_segments
+from segmentation.publish.warehouse_errors import named_warehouse_errors
+from segmentation.runs import PublishedNight, StaleDay
+from segmentation.warehouse import runs as runs_table
+from segmentation.warehouse import segment_profiles, segment_transitions, segments
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_SQL = Path(__file__).parent
+_LOCK = "segmentation:publish"
+_ROWS_PER_COPY = 100_000
+_NEWEST_DAY = select(func.max(runs_table.c.business_day)).where(runs_table.c.status == runs.PUBLISHED)
+# the text form of a Postgres array: quotes and backslashes escaped, each element quoted
+_LABELS_AS_TEXT = """
+select
+    customer_id,
+    segment_id,
+    confidence,
+    '{' || array_to_string(
+        list_transform(
+            coalesce(reasons, []), lambda word: '"' || replace(replace(word, '\\', '\\\\'), '"', '\\"') || '"'
+        ),
+        ','
+    ) || '}' as reasons,
+    rfm_segment
+from labels
+order by customer_id
+"""
+
+
+@dataclass(frozen=True)
+class PublishResult:
+    """What a publication did.
+
+    Attributes
+    ----------
+    customers : int
+        Customers labelled.
+    is_newest : bool
+        True if the day is the newest published one, so that `marts.customer_segments` shows it.
+    changed : bool
+        False if the day was published before with exactly these labels.
+    stale_days : list of str
+        Published days (ISO) that a re-run would change.
+    message : str
+        The same in words, with the command that brings stale days forward.
+    """
+
+    customers: int
+    is_newest: bool
+    changed: bool
+    stale_days: list[str]
+    message: str
+
+
+def publish_night(
+    settings: Settings,
+    day: date,
+    segmentation_version: str,
+    base: PublishedNight | None,
+    warehouse: Engine,
+    run_id: str,
+    now: datetime,
+) -> PublishResult:
+    """Publish the labels of a business day.
+
+    Readers see the tables as they were until the transaction ends, never half of the new ones. Publishing
+    the same labels again changes no row but the run's. A killed publication leaves nothing behind.
+
+    Parameters
+    ----------
+    settings : Settings
+        All settings; labels, features and outlook are read from the lake.
+    day : date
+        Business day.
+    segmentation_version : str
+        Which of the day's segmentations.
+    base : PublishedNight, optional
+        The published day that it built on; None on the first night.
+    warehouse : Engine
+        The warehouse, as `segmentation_publish`.
+    run_id : str
+        Key in `ops.runs`.
+    now : datetime
+        The present instant, timezone-aware.
+
+    Returns
+    -------
+    PublishResult
+        Counts, and the days that have become stale.
+
+    Raises
+    ------
+    MissingInput
+        If the segmentation or the features are not in the lake, or a label has no segment.
+    LedgerBehind
+        If the labels of `base` are not in the lake.
+    DatabaseUnreachable, LoginRefused, PermissionMissing, WarehouseNotReady, WarehouseBusy, WarehouseFull
+        If the warehouse refuses.
+    """
+    folder = settings.lake.path(SEGMENTATIONS, day=day, version=segmentation_version)
+    labels, description = folder / "labels.parquet", folder / "segmentation.json"
+    if not (labels.exists() and description.exists()):
+        raise MissingInput(f"segmentation {segmentation_version}", day, "Clear the task `cluster` of this run.")
+    segmentation = json.loads(description.read_text())
+    with night_files(settings, day, labels, _base_labels(settings, base)) as duck:
+        profiles = profile_segments(duck, day, {s["segment_id"]: s["distinctive"] for s in segmentation["segments"]})
+        transitions = count_transitions(duck, day, base.business_day if base else None)
+        known = _segments_of(segmentation, day)
+        if nameless := {row["segment_id"] for row in profiles} - {row["segment_id"] for row in known}:
+            raise MissingInput(
+                f"the description of segments {sorted(nameless)}", day, "Clear the task `cluster` of this run."
+            )
+        customers = sum(row["customers"] for row in profiles)
+
+        with named_warehouse_errors(warehouse), warehouse.begin() as connection:
+            _limit_waiting(connection, settings)
+            connection.execute(text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": _LOCK})
+            _run_file(connection, "create_tonight.sql")
+            _copy_labels(connection, duck)
+            following = _next_published(connection, day)
+            _run_file(
+                connection,
+                "rewrite_history.sql",
+                day=day,
+                next_day=following[0] if following else None,
+                run_id=run_id,
+                next_run_id=following[1] if following else None,
+            )
+            _replace(connection, segment_profiles, day, profiles)
+            _replace(connection, segment_transitions, day, transitions)
+            _rewrite_segments(connection, known, day, is_newest=following is None)
+            if following is None:
+                _run_file(
+                    connection,
+                    "replace_current.sql",
+                    day=day,
+                    model_version=segmentation["model_version"],
+                    holdout_share=settings.publish.holdout_share,
+                    holdout_salt=settings.publish.holdout_salt,
+                )
+            else:
+                _run_file(connection, "refresh_current.sql")
+            before = runs.publish_run(
+                connection,
+                run_id,
+                day,
+                base=base,
+                model_version=segmentation["model_version"],
+                segmentation_version=segmentation_version,
+                inputs=runs.inputs_version(settings.lake, day),
+                customers=customers,
+                now=now,
+            )
+            stale = runs.refresh_stale(connection, settings.lake)
+    return PublishResult(
+        customers=customers,
+        is_newest=following is None,
+        changed=before != segmentation_version,
+        stale_days=[night.business_day.isoformat() for night in stale],
+        message=_message(day, customers, len(profiles), following, stale),
+    )
+
+
+def _base_labels(settings: Settings, base: PublishedNight | None) -> Path | None:
+    if base is None:
+        return None
+    folder = settings.lake.path(SEGMENTATIONS, day=base.business_day, version=base.segmentation_version)
+    if not (folder / "labels.parquet").exists():
+        raise LedgerBehind(f"segmentation {base.segmentation_version}", base.business_day)
+    return folder / "labels.parquet"
+
+
+def _segments_of(segmentation: Mapping[str, Any], day: date) -> list[dict[str, Any]]:
+    columns = ("segment_id", "name", "description", "status", "born_on", "retired_on", "lineage")
+    known = [{column: segment[column] for column in columns} for segment in segmentation["segments"]]
+    if all(segment["segment_id"] != NO_ORDER_SEGMENT for segment in known):
+        no_order = (NO_ORDER_SEGMENT, NO_ORDER_NAME, "Known to the shop, but without an order so far.", "active")
+        known.append(dict(zip(columns, (*no_order, day, None, {}), strict=True)))
+    return sorted(known, key=lambda segment: segment["segment_id"])
+
+
+def _limit_waiting(connection: Connection, settings: Settings) -> None:
+    limits = {
+        "lock_timeout": f"{settings.publish.lock_timeout_s}s",
+        "statement_timeout": f"{settings.publish.statement_timeout_s}s",
+        # a publisher that was killed must not hold its locks until the server writes to it next
+        "client_connection_check_interval": "2s",
+    }
+    for name, value in limits.items():
+        connection.execute(text("select set_config(:name, :value, true)"), {"name": name, "value": value})
+
+
+def _copy_labels(connection: Connection, duck: DuckDBPyConnection) -> None:
+    from pyarrow import csv
+
+    cursor = connection.connection.cursor()
+    # batch by batch, so that memory does not grow with the shop
+    for batch in duck.sql(_LABELS_AS_TEXT).to_arrow_reader(_ROWS_PER_COPY):
+        buffer = io.BytesIO()
+        csv.write_csv(batch, buffer, csv.WriteOptions(include_header=False))
+        buffer.seek(0)
+        cursor.copy_expert("copy tonight from stdin (format csv)", buffer)
+    cursor.execute("analyze tonight")
+    cursor.close()
+
+
+def _next_published(connection: Connection, day: date) -> tuple[date, str] | None:
+    row = connection.execute(
+        select(runs_table.c.business_day, runs_table.c.run_id)
+        .where(runs_table.c.status == runs.PUBLISHED, runs_table.c.business_day > day)
+        .order_by(runs_table.c.business_day)
+        .limit(1)
+    ).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def _replace(connection: Connection, table: Table, day: date, rows: Sequence[dict[str, Any]]) -> None:
+    connection.execute(delete(table).where(table.c.as_of == day))
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _rewrite_segments(connection: Connection, known: list[dict[str, Any]], day: date, *, is_newest: bool) -> None:
+    """Replace `marts.segments` by those of the newest published day.
+
+    Days published out of order may use ids that the newest day's chain does not know, until the stale days
+    are brought forward. These keep a row, as retired, for as long as a published day uses them, so that a
+    join never loses customers.
+    """
+    present = [dict(row) for row in connection.execute(select(segments)).mappings()]
+    chain, others = (known, present) if is_newest else (present, known)
+    used = set(connection.scalars(select(func.distinct(segment_profiles.c.segment_id))))
+    newest = day if is_newest else connection.scalar(_NEWEST_DAY)
+    rows = {row["segment_id"]: row for row in chain}
+    names = {row["name"] for row in chain}
+    for row in others:
+        if row["segment_id"] in used and row["segment_id"] not in rows:
+            name = row["name"] if row["name"] not in names else f"{row['name']} (segment {row['segment_id']})"
+            rows[row["segment_id"]] = {
+                **row,
+                "name": name,
+                "status": "retired",
+                "retired_on": row["retired_on"] or newest,
+            }
+            names.add(name)
+    connection.execute(delete(segments))
+    connection.execute(insert(segments), [rows[segment_id] for segment_id in sorted(rows)])
+
+
+def _run_file(connection: Connection, file: str, **parameters: Any) -> None:
+    connection.exec_driver_sql((_SQL / file).read_text(), parameters or None)
+
+
+def _message(
+    day: date, customers: int, count: int, following: tuple[date, str] | None, stale: Sequence[StaleDay]
+) -> str:
+    parts = [f"Published {customers:,} customers in {count} segments for {day}."]
+    if following is not None:
+        parts.append(
+            "A later day is published already: the history was rewritten, the current labels stay those of that day."
+        )
+    if stale:
+        first, last = stale[0].business_day, stale[-1].business_day
+        span = f"{first}" if first == last else f"{len(stale)} days from {first} to {last}"
+        why = (
+            "built on labels that have changed since"
+            if any(night.by_chain for night in stale)
+            else "lack rows that arrived or changed since"
+        )
+        parts.append(
+            f"Stale: {span} {why} (see stale_reason in ops.runs); their labels stay served. "
+            f"To bring them forward: {runs.backfill_command(first, last)}"
+        )
+    return " ".join(parts)

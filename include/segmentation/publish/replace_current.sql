@@ -1,0 +1,68 @@
+-- Make marts.customer_segments (grain: customer) tonight's labels; the day is the newest published one.
+-- Rows are deleted, updated or inserted inside the transaction: a reader sees last night's table until it ends.
+-- Needs tonight, changed, the rewritten history and the rewritten marts.segments.
+-- Parameters: day, model_version, holdout_share, holdout_salt.
+
+-- wanted: the table as it is to be
+create temporary table wanted on commit drop as
+select
+    tonight.customer_id,
+    tonight.segment_id,
+    segments.name as segment_name,
+    stay.valid_from as since,
+    -- the stay before can only have changed for those whose stay changed
+    case
+        when last_night.customer_id is not null and changed.customer_id is null then last_night.previous_segment_id
+        else (
+            select earlier.segment_id
+            from marts.customer_segment_history as earlier
+            where earlier.customer_id = tonight.customer_id and earlier.valid_from < stay.valid_from
+            order by earlier.valid_from desc
+            limit 1
+        )
+    end as previous_segment_id,
+    tonight.confidence,
+    tonight.reasons,
+    tonight.rfm_segment,
+    -- uniform on [0, 1) by customer, the same every night
+    ('x' || left(md5(%(holdout_salt)s || tonight.customer_id), 8))::bit(32)::bigint / 4294967296.0
+    < %(holdout_share)s as holdout,
+    %(day)s::date as as_of,
+    %(model_version)s::text as model_version
+from tonight
+join marts.customer_segment_history as stay on stay.customer_id = tonight.customer_id and stay.valid_to is null
+join marts.segments on segments.segment_id = tonight.segment_id
+left join changed on changed.customer_id = tonight.customer_id
+left join marts.customer_segments as last_night on last_night.customer_id = tonight.customer_id;
+
+analyze wanted;
+
+delete from marts.customer_segments as present
+where not exists (select from wanted where wanted.customer_id = present.customer_id);
+
+-- publications take turns, so no row can appear between the update and the insert
+update marts.customer_segments as present
+set
+    segment_id = wanted.segment_id,
+    segment_name = wanted.segment_name,
+    since = wanted.since,
+    previous_segment_id = wanted.previous_segment_id,
+    confidence = wanted.confidence,
+    reasons = wanted.reasons,
+    rfm_segment = wanted.rfm_segment,
+    holdout = wanted.holdout,
+    as_of = wanted.as_of,
+    model_version = wanted.model_version
+from wanted
+where present.customer_id = wanted.customer_id and row(present.*) is distinct from row(wanted.*);
+
+insert into marts.customer_segments (
+    customer_id, segment_id, segment_name, since, previous_segment_id, confidence, reasons, rfm_segment, holdout,
+    as_of, model_version
+)
+select
+    customer_id, segment_id, segment_name, since, previous_segment_id, confidence, reasons, rfm_segment, holdout,
+    as_of, model_version
+from wanted
+where not exists (select from marts.customer_segments as present where present.customer_id = wanted.customer_id)
+order by customer_id;

@@ -1,0 +1,96 @@
+"""What marketing finds in the morning: the segments, and three queries to begin with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+
+_SQL = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class ExampleQuery:
+    """A question of marketing's, and the query that answers it."""
+
+    title: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class SegmentSummary:
+    """One segment of the newest published day.
+
+    Attributes
+    ----------
+    share : float
+        Customers as a share (0 to 1) of all.
+    revenue_28d : Decimal
+        Net revenue of the last 28 days, shop currency.
+    revenue_share_28d : float or None
+        That as a share (0 to 1) of the shop's; None if the shop sold nothing.
+    distinctive : str
+        What sets the segment apart, strongest first.
+    """
+
+    segment_id: int
+    name: str
+    customers: int
+    share: float
+    revenue_28d: Decimal
+    revenue_share_28d: float | None
+    distinctive: str
+
+
+@dataclass(frozen=True)
+class NightSummary:
+    """The newest published day: its segments, largest revenue first."""
+
+    as_of: date | None
+    segments: list[SegmentSummary]
+
+
+def _example(title: str, file: str) -> ExampleQuery:
+    return ExampleQuery(title, (_SQL / file).read_text())
+
+
+EXAMPLE_QUERIES = (
+    _example("Where is the money, and where will it be?", "example_where_the_money_is.sql"),
+    _example("Who changed segment in the last seven days?", "example_who_changed.sql"),
+    _example("Whom to write to: the surest members of the segment that spends most", "example_whom_to_write_to.sql"),
+)
+
+
+def night_summary(engine: Engine) -> NightSummary:
+    """Read the segments of the newest published day.
+
+    Parameters
+    ----------
+    engine : Engine
+        The warehouse; `marketing` may read all that is needed.
+
+    Returns
+    -------
+    NightSummary
+        `as_of` is None and there are no segments if nothing has been published.
+    """
+    with engine.connect() as connection:
+        rows = connection.execute(text((_SQL / "summarise_night.sql").read_text())).mappings().all()
+    return NightSummary(
+        as_of=rows[0]["as_of"] if rows else None,
+        segments=[
+            SegmentSummary(
+                segment_id=row["segment_id"],
+                name=row["name"],
+                customers=row["customers"],
+                share=row["share"],
+                revenue_28d=row["revenue_28d"],
+                revenue_share_28d=row["revenue_share_28d"],
+                distinctive="; ".join(row["distinctive"]),
+            )
+            for row in rows
+        ],
+    )

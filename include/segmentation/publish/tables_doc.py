@@ -1,0 +1,48 @@
+"""The page about the warehouse tables, written from the comments that the tables carry.
+
+``segmentation docs`` writes it anew.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
+
+from segmentation.catalog import MARTS, OPS
+from segmentation.warehouse import metadata
+
+_HEAD = """\
+# Tables
+
+Written from the SQL comments of the tables (`segmentation docs`); in psql,
+`\\d+ marts.customer_segments` shows the same. A night's labels come in one transaction: a query sees last night or
+tonight, nothing between. A day that failed or was held changes nothing here. To do a day again, or a range of days,
+see `airflow backfill create` in the README; once the days that `ops.runs` calls stale have been run again, the tables
+are as if all days had been run once, in order.
+"""
+_SCHEMAS = {
+    MARTS: (
+        "For marketing. Role `marketing` may read these tables and nothing else; `segmentation_publish` writes them."
+    ),
+    OPS: "For data engineers: what ran, when and why. `marketing` sees nothing of it.",
+}
+
+
+def tables_doc() -> str:
+    """Return the page (Markdown): each schema, each table, each column with type and meaning."""
+    parts = [_HEAD]
+    for schema, purpose in _SCHEMAS.items():
+        parts.append(f"## {schema}\n\n{purpose}\n")
+        parts.extend(_section(table) for table in metadata.tables.values() if table.schema == schema)
+    return "\n".join(parts)
+
+
+def _section(table: Table) -> str:
+    dialect = postgresql.dialect()
+    lines = [f"### {table.fullname}\n", f"{table.comment}\n", "| column | type | null | meaning |", "|---|---|---|---|"]
+    for column in table.columns:
+        name = f"**{column.name}**" if column.primary_key else column.name
+        kind = column.type.compile(dialect=dialect).lower().replace("timestamp with time zone", "timestamptz")
+        null = "yes" if column.nullable else "no"
+        lines.append(f"| {name} | {kind} | {null} | {(column.comment or '').replace('|', chr(92) + '|')} |")
+    return "\n".join(lines) + "\n"
