@@ -1,0 +1,186 @@
+"""The features step: checked rows in, one set of files per bucket of customers out."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from segmentation import catalog
+from segmentation.calendar import business_day_of
+from segmentation.config import Settings
+from segmentation.errors import TooLittleHistory
+from segmentation.features.as_of import describe_customers, describe_future, list_no_order
+from segmentation.features.history import load_bucket, open_database, spread_history
+from segmentation.lake import Lake
+
+#: Cut-offs that a fine-tune of yesterday's model needs.
+WARM_CUTOFFS = 2
+
+
+@dataclass(frozen=True)
+class FeaturesResult:
+    """What the features step wrote.
+
+    Attributes
+    ----------
+    as_of : str
+        Business day, ISO format.
+    customers : int
+        Customers with at least one order.
+    customers_without_order : int
+        Known customers without one.
+    cutoffs : list of str
+        Days after which a whole horizon is known, newest first.
+    seconds : float
+        Wall time.
+    """
+
+    as_of: str
+    customers: int
+    customers_without_order: int
+    cutoffs: list[str]
+    seconds: float
+
+
+def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
+    """Describe every customer as of the end of ``day``, and as of earlier cut-offs with what came after.
+
+    Parameters
+    ----------
+    settings : Settings
+        All settings.
+    day : date
+        Business day. Nothing that happened after its end is used.
+    warm : bool
+        True if there is a model to fine-tune: then the newest two cut-offs are enough.
+
+    Returns
+    -------
+    FeaturesResult
+        Counts, cut-offs and time. The files are in the lake under ``features/day=D`` and ``windows/day=D``; the windows
+        of every other day are removed, because they are large and made anew each night.
+
+    Raises
+    ------
+    MissingInput
+        If the day was not validated.
+    TooLittleHistory
+        If the shop has no valid order up to the day.
+    LakeFull
+        If the disk is full.
+    """
+    started = time.monotonic()
+    lake = settings.lake
+    scratch = lake.root / "tmp" / f"features-{day.isoformat()}"
+    _forget(scratch)
+    scratch.mkdir(parents=True)
+    for other in lake.days(catalog.WINDOWS):
+        if other != day:
+            lake.remove(lake.path(catalog.WINDOWS, day=other))
+    try:
+        with open_database(settings, scratch) as connection:
+            history = spread_history(connection, settings, day, scratch)
+            if history.first_order is None:
+                raise TooLittleHistory(day)
+            cutoffs = choose_cutoffs(settings, day, history.first_order, warm)
+            customers, without_order = 0, []
+            for bucket in range(settings.features.buckets):
+                load_bucket(connection, settings, history, bucket)
+                tables = describe_customers(connection, settings, history, day)
+                _write(lake, lake.path(catalog.FEATURES, day=day), bucket, tables)
+                customers += tables["static"].num_rows
+                without_order.append(list_no_order(connection, settings, history, day))
+                for cutoff in cutoffs:
+                    tables = describe_customers(connection, settings, history, cutoff)
+                    tables |= describe_future(connection, settings, history, cutoff)
+                    _write(lake, lake.path(catalog.WINDOWS, day=day, cutoff=cutoff.isoformat()), bucket, tables)
+    finally:
+        _forget(scratch)
+
+    no_order = pa.concat_tables(without_order).sort_by("customer_id")
+    lake.write_table(no_order, lake.path(catalog.FEATURES, day=day) / "no_order.parquet")
+    _prune(settings, day, cutoffs)
+    names = [cutoff.isoformat() for cutoff in cutoffs]
+    lake.write_json(
+        {
+            "as_of": day.isoformat(),
+            "customers": customers,
+            "customers_without_order": no_order.num_rows,
+            "buckets": settings.features.buckets,
+            "cutoffs": names,
+        },
+        lake.path(catalog.FEATURES, day=day) / "features.json",
+    )
+    return FeaturesResult(day.isoformat(), customers, no_order.num_rows, names, time.monotonic() - started)
+
+
+def choose_cutoffs(settings: Settings, day: date, first_order: datetime, warm: bool) -> list[date]:
+    """Choose the days whose future is known as of ``day``, newest first.
+
+    Parameters
+    ----------
+    settings : Settings
+        Horizon, number of cut-offs and history they need.
+    day : date
+        Business day.
+    first_order : datetime
+        When the shop's first valid order was placed.
+    warm : bool
+        Whether the newest two are enough.
+
+    Returns
+    -------
+    list of date
+        One horizon apart; empty if the shop is too young.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> choose_cutoffs(Settings(), date(2017, 3, 31), datetime(2017, 1, 5, tzinfo=UTC), warm=False)
+    [datetime.date(2017, 3, 3), datetime.date(2017, 2, 3)]
+    """
+    horizon = timedelta(days=settings.features.horizon_days)
+    first_day = business_day_of(first_order, settings.timezone)
+    earliest = first_day + timedelta(days=settings.features.minimum_history_days - 1)
+    count = min(WARM_CUTOFFS, settings.features.training_cutoffs) if warm else settings.features.training_cutoffs
+    return [cutoff for step in range(1, count + 1) if (cutoff := day - step * horizon) >= earliest]
+
+
+def bucket_folder(bucket: int) -> str:
+    """Return the two-digit name of a bucket's partition.
+
+    Examples
+    --------
+    >>> bucket_folder(3)
+    '03'
+    """
+    return f"{bucket:02d}"
+
+
+def _write(lake: Lake, folder: Path, bucket: int, tables: dict[str, pa.Table]) -> None:
+    for name, table in tables.items():
+        lake.write_table(table, folder / f"bucket={bucket_folder(bucket)}" / f"{name}.parquet")
+
+
+def _prune(settings: Settings, day: date, cutoffs: list[date]) -> None:
+    """Remove what an earlier run of the day wrote for other cut-offs or for more buckets."""
+    lake = settings.lake
+    windows = lake.path(catalog.WINDOWS, day=day)
+    kept = [lake.path(catalog.WINDOWS, day=day, cutoff=cutoff.isoformat()) for cutoff in cutoffs]
+    for folder in windows.glob("cutoff=*"):
+        if folder not in kept:
+            lake.remove(folder)
+    buckets = {f"bucket={bucket_folder(bucket)}" for bucket in range(settings.features.buckets)}
+    for folder in (lake.path(catalog.FEATURES, day=day), *kept):
+        for found in folder.glob("bucket=*"):
+            if found.name not in buckets:
+                lake.remove(found)
+
+
+def _forget(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

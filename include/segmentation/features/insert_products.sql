@@ -1,0 +1,5 @@
+-- The newest snapshot of the products table up to the day. Grain: product.
+insert into products
+select cast(product_id as text), min(category)
+from read_parquet($files, hive_partitioning = false)
+group by product_id;

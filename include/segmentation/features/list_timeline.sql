@@ -1,0 +1,41 @@
+-- The last $length entries of each buyer's history, oldest first. Grain: entry. Interval: before $end.
+-- Purchase events are left out: the order itself says when and how much, and two entries would count it twice.
+-- Entries of one moment are ordered by kind (events, then orders) and key; shorter keys first, so numbers sort as numbers.
+with
+-- one row per order or event
+entry as (
+    select
+        customer_id, ordered_at as happened_at, local_at, 1 as kind, order_id as key, 'order' as event_type,
+        top_category as category,
+        ln(1 + greatest(paid_cents, 0) / 100) as log_amount,
+        case when paid_cents + discount_cents > 0 then discount_cents / (paid_cents + discount_cents) else 0 end
+            as discount_share
+    from known_orders
+    union all
+    select
+        customer_id, occurred_at, timezone($timezone, occurred_at), 0, event_id, event_type, category, 0.0, 0.0
+    from bucket_events
+    where occurred_at < $end and event_type <> 'purchase'
+),
+-- one row per entry that is kept, counted from the newest
+newest as (
+    select *, row_number() over (partition by customer_id order by happened_at desc, kind desc, length(key) desc, key desc) as age
+    from entry
+    where customer_id in (select customer_id from buyers)
+    qualify age <= $length
+)
+
+select
+    customer_id,
+    event_type,
+    category,
+    cast(log_amount as float) as log_amount,
+    cast(discount_share as float) as discount_share,
+    cast(coalesce(
+        ln(1 + (epoch_us(happened_at) - epoch_us(lag(happened_at) over (partition by customer_id order by age desc))) / 3600e6), 0
+    ) as float) as log_hours_since_previous,
+    cast(isodow(local_at) - 1 as tinyint) as day_of_week,
+    cast(hour(local_at) as tinyint) as hour,
+    cast((epoch_us($end) - epoch_us(happened_at)) / 86400e6 as float) as days_before
+from newest
+order by customer_id, age desc
