@@ -1,0 +1,184 @@
+"""What the steps before left in the lake for this one, read whole and sorted by customer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from segmentation import catalog
+from segmentation.clusters.choose_k import Future, habit_scale
+from segmentation.errors import MissingInput, TooLittleHistory
+from segmentation.lake import Lake
+
+#: Version that `encode` gives when there is no model.
+NO_MODEL = "rfm"
+_PREFIX = "q_"
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Foreseen behaviour of B customers.
+
+    Attributes
+    ----------
+    model_version : encoder that foresaw it; 'rfm' = none, then there are no columns
+    reason : why there is no model, else ''
+    columns : names of the Q outlook columns
+    weights : (Q,) what each column is multiplied by before distances are taken
+    table : B rows in the order of the static features, or no rows without a model
+    matured : rows as of the newest matured cut-off with ``actual_…``; None = there is none
+    cutoff : that cut-off
+    """
+
+    model_version: str
+    reason: str
+    columns: tuple[str, ...]
+    weights: NDArray[np.float64]
+    table: pd.DataFrame
+    matured: pd.DataFrame | None
+    cutoff: date | None
+
+    def space(self, rows: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the weighted outlook columns of ``rows``, (B, Q): the space in which customers are near or far."""
+        return rows[list(self.columns)].to_numpy(dtype=float) * self.weights
+
+    def with_habits(self, weight: float) -> Outlook:
+        """Return the same outlook in which habits count ``weight`` as much as they did."""
+        return replace(self, weights=self.weights * habit_scale(self.columns, weight))
+
+
+def read_static(lake: Lake, day: date, cutoff: date | None = None) -> pd.DataFrame:
+    """Read the static features of a day, or as of a cut-off among a day's windows.
+
+    Returns
+    -------
+    DataFrame
+        One row per customer with an order, sorted by ``customer_id`` (text).
+
+    Raises
+    ------
+    MissingInput
+        If the features step has not run for the day.
+    """
+    return read_buckets(_features_folder(lake, day, cutoff), "static.parquet", day)
+
+
+def read_targets(lake: Lake, day: date, cutoff: date) -> pd.DataFrame | None:
+    """Read what customers did in the horizon after ``cutoff``; None if that window was not kept."""
+    folder = _features_folder(lake, day, cutoff)
+    if not any(folder.glob("bucket=*/targets.parquet")):
+        return None
+    return read_buckets(folder, "targets.parquet", day)
+
+
+def read_buckets(folder: Path, name: str, day: date) -> pd.DataFrame:
+    """Read one file of every bucket under ``folder``.
+
+    Raises
+    ------
+    MissingInput
+        If there is none.
+    """
+    files = sorted(folder.glob(f"bucket=*/{name}"))
+    if not files:
+        raise MissingInput(f"{name} of the customers", day, "Clear the task `features` of this run first.")
+    whole = pd.concat([pd.read_parquet(file, partitioning=None) for file in files], ignore_index=True)
+    whole["customer_id"] = whole["customer_id"].astype(str)
+    return whole.sort_values("customer_id", kind="stable", ignore_index=True)
+
+
+def read_no_order(lake: Lake, day: date) -> list[str]:
+    """List the known customers who have not ordered up to ``day``, sorted."""
+    file = lake.path(catalog.FEATURES, day=day) / "no_order.parquet"
+    return sorted(pd.read_parquet(file)["customer_id"].astype(str)) if file.exists() else []
+
+
+def read_outlook(lake: Lake, day: date, static: pd.DataFrame) -> Outlook:
+    """Read the encoder's outlook for the customers of ``static``.
+
+    Raises
+    ------
+    MissingInput
+        If the encode step has not run for the day, or ran on other customers.
+    TooLittleHistory
+        If there is no customer at all.
+    """
+    if static.empty:
+        raise TooLittleHistory(day)
+    folder = lake.path(catalog.OUTLOOK, day=day)
+    if not (folder / "outlook.json").exists():
+        raise MissingInput("the outlook", day, "Clear the task `encode` of this run first.")
+    content: dict[str, Any] = json.loads((folder / "outlook.json").read_text())
+    if content["model_version"] == NO_MODEL:
+        return Outlook(NO_MODEL, content["reason"], (), np.ones(0), pd.DataFrame(), None, None)
+    table = _sorted(pd.read_parquet(folder / "outlook.parquet"))
+    if not np.array_equal(table["customer_id"].to_numpy(), static["customer_id"].to_numpy()):
+        raise MissingInput(
+            "an outlook of exactly the customers in the features", day, "Clear the task `encode` of this run first."
+        )
+    columns = tuple(column for column in table.columns if column.startswith(_PREFIX))
+    named = {f"{_PREFIX}{head['name']}": float(head.get("weight", 1.0)) for head in content.get("heads", [])}
+    weights = np.array([named.get(column, 1.0) for column in columns])
+    matured_file = folder / "matured.parquet"
+    matured = _sorted(pd.read_parquet(matured_file)) if matured_file.exists() else None
+    cutoff = date.fromisoformat(content["cutoff"]) if content.get("cutoff") else None
+    return Outlook(content["model_version"], "", columns, weights, table, matured, cutoff)
+
+
+def matured_future(outlook: Outlook, lake: Lake, day: date) -> Future | None:
+    """Return the newest horizon that has come true, as `choose_k` wants it; None = there is none.
+
+    The customers whom the model never trained on judge alone if there are enough of them: on the
+    others it remembers part of the very future that it is judged by.
+    """
+    if outlook.matured is None or outlook.matured.empty:
+        return None
+    rows = outlook.matured
+    apart = rows[rows["held_out"].to_numpy(dtype=bool)]
+    if len(apart) >= ENOUGH_HELD_OUT:
+        rows = apart
+    return Future(
+        outlook=outlook.space(rows),
+        spend=rows["actual_spend"].to_numpy(dtype=float),
+        orders=rows["actual_orders"].to_numpy(dtype=float),
+        bought=rows["actual_bought"].to_numpy(dtype=float),
+        habits=_habits(rows["customer_id"], lake, day, outlook.cutoff),
+    )
+
+
+#: Held-out customers that suffice to compare candidates on them alone.
+ENOUGH_HELD_OUT = 2_000
+
+
+def _habits(customers: pd.Series, lake: Lake, day: date, cutoff: date | None) -> NDArray[np.float64]:
+    """Log counts of what the customers did in the clickstream after the cut-off, (B, A)."""
+    nothing = np.empty((len(customers), 0))
+    targets = read_targets(lake, day, cutoff) if cutoff is not None else None
+    if targets is None or "sessions" not in targets or not (targets["sessions"].fillna(0) > 0).any():
+        return nothing
+    aligned = targets.set_index("customer_id").reindex(customers.to_numpy())
+    counted = [
+        column
+        for column in aligned.columns
+        if (column == "sessions" or column.startswith("n_")) and column not in ("n_campaign_sent", "n_purchase")
+    ]
+    logs = np.log1p(aligned[counted].to_numpy(dtype=float).clip(min=0.0))
+    return logs[:, np.nanstd(logs, axis=0) > 0]
+
+
+def _features_folder(lake: Lake, day: date, cutoff: date | None) -> Path:
+    if cutoff is None:
+        return lake.path(catalog.FEATURES, day=day)
+    return lake.path(catalog.WINDOWS, day=day, cutoff=cutoff)
+
+
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    table["customer_id"] = table["customer_id"].astype(str)
+    return table.sort_values("customer_id", kind="stable", ignore_index=True)

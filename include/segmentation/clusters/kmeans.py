@@ -1,0 +1,110 @@
+"""K-means that gives the same bytes every time: one thread, fixed seeds, rounded centroids.
+
+Shapes: B customers, Q outlook columns, K segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+#: Decimals kept of a centroid: the last bits differ between processors, and no label should depend on them.
+DECIMALS = 6
+_ROWS_AT_ONCE = 100_000
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep numeric libraries to one thread inside the block: sums over threads depend on their order."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        yield
+
+
+def fit(values: Floats, k: int, seed: int, starts: int = 5, weights: Floats | None = None) -> Floats:
+    """Find ``k`` centroids.
+
+    Parameters
+    ----------
+    values : (B, Q)
+    k : number of centroids, at most the number of different rows
+    seed : seed of the starts
+    starts : random starts, the best is kept
+    weights : (B,) how often each row counts; None = once
+
+    Returns
+    -------
+    (K, Q) centroids, rounded; fewer than ``k`` if the rows have fewer different values
+    """
+    from sklearn.cluster import KMeans
+
+    k = min(k, len(np.unique(values, axis=0)))
+    with one_thread():
+        model = KMeans(k, n_init=starts, random_state=seed).fit(values, sample_weight=weights)
+    return np.round(model.cluster_centers_, DECIMALS)
+
+
+def refit(values: Floats, centroids: Floats, steps: int) -> Floats:
+    """Move ``centroids`` by a few Lloyd steps, so that each stays the successor of what it was.
+
+    Parameters
+    ----------
+    values : (B, Q)
+    centroids : (K, Q) where to start
+    steps : Lloyd steps
+
+    Returns
+    -------
+    (K, Q) centroids in the same order; one that nobody is nearest to stays where it was
+    """
+    moved = centroids.copy()
+    for _ in range(steps):
+        labels = nearest(values, moved)
+        counts = np.bincount(labels, minlength=len(moved))
+        sums = np.stack(
+            [np.bincount(labels, weights=values[:, q], minlength=len(moved)) for q in range(values.shape[1])], axis=1
+        )
+        moved = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], moved)
+        moved = np.round(moved, DECIMALS)
+    return moved
+
+
+def distances(values: Floats, centroids: Floats) -> Floats:
+    """Return the Euclidean distance of each customer to each centroid, (B, K)."""
+    found = np.empty((len(values), len(centroids)))
+    for start in range(0, len(values), _ROWS_AT_ONCE):
+        rows = values[start : start + _ROWS_AT_ONCE]
+        for index, centroid in enumerate(centroids):
+            # differences, not the expanded square: exact for a customer who sits on a centroid
+            found[start : start + len(rows), index] = np.sqrt(((rows - centroid) ** 2).sum(axis=1))
+    return found
+
+
+def nearest(values: Floats, centroids: Floats) -> Labels:
+    """Return the index of each customer's nearest centroid, (B,); the lowest index among equals."""
+    return distances(values, centroids).argmin(axis=1).astype(np.int64)
+
+
+def silhouette(values: Floats, labels: Labels, sample: int, seed: int) -> float:
+    """Return the mean silhouette (-1 to 1) of at most ``sample`` customers; NaN for fewer than two clusters."""
+    from sklearn.metrics import silhouette_score
+
+    chosen = sample_rows(len(values), sample, seed)
+    if not 2 <= len(np.unique(labels[chosen])) < len(chosen):
+        return float("nan")
+    with one_thread():
+        return float(silhouette_score(values[chosen], labels[chosen]))
+
+
+def sample_rows(size: int, sample: int, seed: int) -> Labels:
+    """Return at most ``sample`` row numbers in ascending order, the same ones for the same seed."""
+    if size <= sample:
+        return np.arange(size, dtype=np.int64)
+    return np.sort(np.random.default_rng(seed).choice(size, sample, replace=False)).astype(np.int64)

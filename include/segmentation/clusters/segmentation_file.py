@@ -1,0 +1,184 @@
+"""The lake's record of one night's segments: labels.parquet and segmentation.json, named by their content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from segmentation import catalog
+from segmentation.errors import LedgerBehind, MissingInput
+from segmentation.lake import Lake
+
+ACTIVE = "active"
+RETIRED = "retired"
+
+LABELS_SCHEMA = pa.schema(
+    [
+        ("customer_id", pa.string()),
+        ("segment_id", pa.int32()),
+        ("confidence", pa.float64()),
+        ("reasons", pa.list_(pa.string())),
+        ("rfm_segment", pa.string()),
+        ("previous_segment_id", pa.int32()),
+        ("moved", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment, as `marts.segments` will show it.
+
+    Attributes
+    ----------
+    lineage : for each segment it came from, the share of its customers at birth
+    centroid : (Q,) in the weighted outlook; empty without a model, and for retired segments
+    distinctive : what differs most from the shop, in words, strongest first
+    """
+
+    segment_id: int
+    name: str
+    description: str
+    status: str
+    born_on: str
+    retired_on: str | None = None
+    lineage: dict[str, float] = field(default_factory=dict)
+    centroid: list[float] = field(default_factory=list)
+    distinctive: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Everything about one night's segments except who is in them.
+
+    Attributes
+    ----------
+    algorithm : 'kmeans' or 'rfm'
+    k : number of active segments, the one of customers without an order left out
+    searched : whether the number of segments was searched this night
+    searched_on : day of the newest search (ISO); None = never, for want of a model or of customers
+    outlook_columns, outlook_weights : the Q columns that distances are taken in, and their weights
+    habit_weight : how much a habit counts beside a column of value; part of the weights, chosen by the search
+    next_segment_id : first number never used
+    lifecycle : rows of kind (born, retired, split, merged), segment_id, others
+    candidates : the table that the newest search chose from, empty on other nights
+    """
+
+    business_day: str
+    base_day: str | None
+    base_version: str | None
+    model_version: str
+    algorithm: str
+    k: int
+    reason: str
+    searched: bool
+    searched_on: str | None
+    outlook_columns: list[str]
+    outlook_weights: list[float]
+    habit_weight: float
+    next_segment_id: int
+    segments: list[Segment]
+    lifecycle: list[dict[str, Any]]
+    candidates: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def active(self) -> list[Segment]:
+        """Tonight's segments by id, without the one of customers who have not ordered."""
+        return [s for s in self.segments if s.status == ACTIVE and s.segment_id != catalog.NO_ORDER_SEGMENT]
+
+    @property
+    def centroids(self) -> np.ndarray:
+        """Centroids of the active segments in the order of `active`, (K, Q)."""
+        return np.array([segment.centroid for segment in self.active], dtype=float).reshape(len(self.active), -1)
+
+
+def write(lake: Lake, day: date, segmentation: Segmentation, labels: pd.DataFrame) -> str:
+    """Write one night's segments and return their version.
+
+    Parameters
+    ----------
+    lake : Lake
+    day : business day
+    segmentation : all but the labels
+    labels : columns of `LABELS_SCHEMA`, one row per customer
+
+    Returns
+    -------
+    str
+        16 hex digits of a SHA-256 over both; the same content has the same version and the same bytes.
+    """
+    table = pa.Table.from_pandas(
+        labels.sort_values("customer_id", kind="stable"), schema=LABELS_SCHEMA, preserve_index=False
+    ).replace_schema_metadata(None)
+    content = asdict(segmentation)
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table.combine_chunks())
+    digest.update(sink.getvalue())
+    version = digest.hexdigest()[:16]
+    folder = version_folder(lake, day, version)
+    lake.write_table(table, folder / "labels.parquet")
+    lake.write_json({"version": version, **content}, folder / "segmentation.json")
+    return version
+
+
+def read(lake: Lake, day: date, version: str) -> tuple[Segmentation, pd.DataFrame]:
+    """Read one night's segments.
+
+    Raises
+    ------
+    MissingInput
+        If they are not in the lake.
+    """
+    folder = version_folder(lake, day, version)
+    description, labels = folder / "segmentation.json", folder / "labels.parquet"
+    if not (description.exists() and labels.exists()):
+        raise MissingInput(f"segmentation {version}", day, "Clear the task `cluster` of this run first.")
+    content = json.loads(description.read_text())
+    content.pop("version")
+    content["segments"] = [Segment(**segment) for segment in content["segments"]]
+    return Segmentation(**content), pd.read_parquet(labels, partitioning=None)
+
+
+def read_base(lake: Lake, day: date, version: str) -> tuple[Segmentation, pd.DataFrame]:
+    """Read a published night's segments.
+
+    Raises
+    ------
+    LedgerBehind
+        If the lake has lost them.
+    """
+    try:
+        return read(lake, day, version)
+    except MissingInput as error:
+        raise LedgerBehind(f"segmentation {version}", day) from error
+
+
+def version_folder(lake: Lake, day: date, version: str) -> Path:
+    """Return the folder of one version."""
+    return lake.path(catalog.SEGMENTATIONS, day=day, version=version)
+
+
+def no_order_segment(day: date, carried: Sequence[Segment]) -> Segment:
+    """Return the reserved segment, kept from the base or born on ``day``."""
+    for segment in carried:
+        if segment.segment_id == catalog.NO_ORDER_SEGMENT:
+            return segment
+    return Segment(
+        segment_id=catalog.NO_ORDER_SEGMENT,
+        name=catalog.NO_ORDER_NAME,
+        description="Known to the shop, but without an order so far.",
+        status=ACTIVE,
+        born_on=day.isoformat(),
+        distinctive=["no order yet"],
+    )

@@ -1,0 +1,387 @@
+"""Score one night's segmentation, write the figures to `ops.metrics`, and decide whether it is published."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Engine, delete, insert, select
+
+from segmentation import warehouse as tables
+from segmentation.catalog import NO_ORDER_SEGMENT, WINDOWS
+from segmentation.clusters import kmeans, rfm, segmentation_file
+from segmentation.clusters.choose_k import FIGURES
+from segmentation.clusters.inputs import Outlook, read_no_order, read_outlook, read_static, read_targets
+from segmentation.clusters.segmentation_file import Segmentation
+from segmentation.config import Settings
+from segmentation.connections import named_errors
+from segmentation.evaluate.baselines import KMEANS_RFM, RFM_GRID, baseline_labels
+from segmentation.evaluate.futures import lake_future, of_customers
+from segmentation.evaluate.usefulness import Usefulness, score_segments
+
+if TYPE_CHECKING:
+    from segmentation.runs import PublishedNight
+
+logger = logging.getLogger(__name__)
+
+CLUSTER_STEP = "cluster"
+EVALUATE_STEP = "evaluate"
+MODEL = "model"
+#: Held-out customers under which all customers of the matured window are scored instead.
+FEWEST_HELD_OUT = 100
+_SHAPE_SAMPLE = 3_000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The verdict on one night.
+
+    Attributes
+    ----------
+    publish : False when a gate failed
+    reasons : what failed, in words, and what to do
+    metrics : every figure that could be computed, ``metric`` or ``metric[scope]``
+    """
+
+    publish: bool
+    reasons: list[str] = field(default_factory=list)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One row of `ops.metrics`; ``passed`` is None for a figure that is no gate."""
+
+    metric: str
+    value: float
+    scope: str = ""
+    threshold: float | None = None
+    passed: bool | None = None
+    detail: str = ""
+    step: str = EVALUATE_STEP
+
+
+def evaluate_day(
+    settings: Settings,
+    day: date,
+    segmentation_version: str,
+    base: PublishedNight | None,
+    warehouse: Engine,
+    run_id: str,
+) -> Evaluation:
+    """Score a night's segments beside the baselines and put them through the gates.
+
+    Parameters
+    ----------
+    settings : Settings
+        All settings.
+    day : date
+        Business day.
+    segmentation_version : str
+        Version that `recluster` returned.
+    base : PublishedNight or None
+        Published night that the segments continue.
+    warehouse : Engine
+        The warehouse, as `segmentation_publish`.
+    run_id : str
+        Key in `ops.runs`.
+
+    Returns
+    -------
+    Evaluation
+        Also written to `ops.metrics`, replacing the day's rows of steps cluster and evaluate in one transaction.
+
+    Raises
+    ------
+    MissingInput
+        If the segmentation, the features or the outlook are not in the lake.
+    LedgerBehind
+        If the base's segmentation is not in the lake.
+    """
+    segmentation, labels = segmentation_file.read(settings.lake, day, segmentation_version)
+    static = read_static(settings.lake, day)
+    outlook = read_outlook(settings.lake, day, static)
+    before = segmentation_file.read_base(settings.lake, base.business_day, base.segmentation_version) if base else None
+    scored, note = _usefulness(settings, day, segmentation, outlook)
+    url = warehouse.url.render_as_string(hide_password=False)
+    with named_errors("warehouse", url):
+        published = _matured_publication(warehouse, day, settings.features.horizon_days)
+    if published is not None:
+        scored |= _published(settings, *published)
+    gates = [
+        _labelled_gate(settings, day, labels, static),
+        _share_gate(settings, segmentation, labels),
+        _moved_gate(settings, day, segmentation, labels, before[0] if before else None),
+        _usefulness_gate(settings, segmentation, scored, note),
+    ]
+    metrics = [
+        *_candidates(segmentation),
+        *_shape(settings, segmentation, labels, static, outlook),
+        *_movement(segmentation, labels),
+        *(metric for scope, score in scored.items() for metric in _scores(scope, score, note)),
+        *gates,
+    ]
+    with named_errors("warehouse", url):
+        _store(warehouse, day, run_id, metrics)
+    reasons = [gate.detail for gate in gates if gate.passed is False]
+    for gate in gates:
+        logger.info("%s: %s %s", day, "passed" if gate.passed is not False else "FAILED", gate.detail)
+    return Evaluation(
+        publish=not reasons,
+        reasons=reasons,
+        metrics={
+            f"{m.metric}[{m.scope}]" if m.scope else m.metric: round(m.value, 6)
+            for m in metrics
+            if m.step == EVALUATE_STEP and math.isfinite(m.value)
+        },
+    )
+
+
+def _usefulness(
+    settings: Settings, day: date, segmentation: Segmentation, outlook: Outlook
+) -> tuple[dict[str, Usefulness], str]:
+    """Score tonight's segments and both baselines on the newest matured future, on the same customers."""
+    cutoff = outlook.cutoff or _newest_cutoff(settings, day)
+    if cutoff is None:
+        return {}, "no horizon has matured yet"
+    targets = read_targets(settings.lake, day, cutoff)
+    if targets is None:
+        return {}, f"the window of cut-off {cutoff} is not in the lake"
+    static = read_static(settings.lake, day, cutoff)
+    truth = targets.set_index("customer_id")[["spend", "orders", "bought"]].astype(float)
+    labelled = baseline_labels(static, segmentation.k, settings.evaluate.seed)
+    judged, who = truth.index, "all customers"
+    model = labelled[RFM_GRID]
+    if outlook.matured is not None and segmentation.algorithm != "rfm":
+        rows = outlook.matured
+        space = rows[segmentation.outlook_columns].to_numpy(dtype=float) * np.array(segmentation.outlook_weights)
+        model = pd.Series(kmeans.nearest(space, segmentation.centroids), pd.Index(rows["customer_id"].to_numpy()))
+        held_out = model.index[rows["held_out"].to_numpy(dtype=bool)]
+        enough = len(held_out) >= FEWEST_HELD_OUT
+        judged = held_out if enough else model.index
+        who = "customers held out of training" if enough else "all customers, since too few are held out"
+    judged = judged.intersection(truth.index).sort_values()
+    note = f"future of {settings.features.horizon_days} days after {cutoff}; {who} ({len(judged)})"
+    truth = truth.loc[judged]
+    everyone = {MODEL: model, **labelled}
+    return {
+        scope: _scored(of_customer.reindex(judged), truth, settings.evaluate.seed)
+        for scope, of_customer in everyone.items()
+    }, note
+
+
+def _scored(labels: pd.Series, truth: pd.DataFrame, seed: int) -> Usefulness:
+    # a customer whom a segmentation does not know is a segment of its own
+    codes = labels.fillna(-1).to_numpy(dtype=np.int64)
+    spend, orders, bought = (truth[name].to_numpy() for name in ("spend", "orders", "bought"))
+    return score_segments(codes, spend, orders, bought, seed)
+
+
+def _newest_cutoff(settings: Settings, day: date) -> date | None:
+    folder = settings.lake.path(WINDOWS, day=day)
+    matured = day - timedelta(days=settings.features.horizon_days)
+    found = sorted(date.fromisoformat(child.name.removeprefix("cutoff=")) for child in folder.glob("cutoff=*"))
+    return max((cutoff for cutoff in found if cutoff <= matured), default=None)
+
+
+def _matured_publication(warehouse: Engine, day: date, horizon_days: int) -> tuple[date, str] | None:
+    """Return the newest published day whose whole horizon is over by ``day``, with its version."""
+    runs = tables.runs
+    with warehouse.connect() as connection:
+        row = connection.execute(
+            select(runs.c.business_day, runs.c.segmentation_version)
+            .where(runs.c.status == "published", runs.c.business_day <= day - timedelta(days=horizon_days))
+            .order_by(runs.c.business_day.desc())
+            .limit(1)
+        ).first()
+    return (row.business_day, row.segmentation_version) if row and row.segmentation_version else None
+
+
+def _published(settings: Settings, day: date, version: str) -> dict[str, Usefulness]:
+    """Score what marketing was given on ``day`` on what came true since; nothing if the lake lacks a part."""
+    future = lake_future(settings, day)
+    if future is None or not segmentation_file.version_folder(settings.lake, day, version).exists():
+        return {}
+    _, labels = segmentation_file.read(settings.lake, day, version)
+    of_customer = labels.set_index("customer_id")["segment_id"]
+    of_customer = of_customer[of_customer != NO_ORDER_SEGMENT]
+    truth = of_customers(future, of_customer.index)
+    return {f"published_{day}": _scored(of_customer, truth, settings.evaluate.seed)}
+
+
+def _scores(scope: str, score: Usefulness, note: str) -> list[Metric]:
+    detail = "" if scope.startswith("published") else note
+    figures = {
+        "usefulness": score.score,
+        "spend_r2": score.spend_r2,
+        "orders_r2": score.orders_r2,
+        "orders_r2_raw": score.orders_r2_raw,
+        "churn_auc": score.churn_auc,
+        "customers_scored": float(score.customers),
+    }
+    return [Metric(name, value, scope, detail=detail) for name, value in figures.items()]
+
+
+def _shape(
+    settings: Settings, segmentation: Segmentation, labels: pd.DataFrame, static: pd.DataFrame, outlook: Outlook
+) -> list[Metric]:
+    """Silhouette and Davies-Bouldin in the space in which the segments were made."""
+    from sklearn.metrics import davies_bouldin_score
+
+    values = rfm.log_rfm(static) if segmentation.algorithm == "rfm" else outlook.space(outlook.table)
+    of_customer = labels.set_index("customer_id")["segment_id"].reindex(static["customer_id"].to_numpy())
+    codes = of_customer.fillna(-1).to_numpy(dtype=np.int64)
+    rows = kmeans.sample_rows(len(codes), _SHAPE_SAMPLE, settings.evaluate.seed)
+    bouldin = float("nan")
+    if 2 <= len(np.unique(codes[rows])) < len(rows):
+        with kmeans.one_thread():
+            bouldin = float(davies_bouldin_score(values[rows], codes[rows]))
+    return [
+        Metric("silhouette", kmeans.silhouette(values, codes, _SHAPE_SAMPLE, settings.evaluate.seed)),
+        Metric("davies_bouldin", bouldin),
+        Metric("k", float(segmentation.k), detail=segmentation.reason),
+    ]
+
+
+def _movement(segmentation: Segmentation, labels: pd.DataFrame) -> list[Metric]:
+    from sklearn.metrics import adjusted_rand_score
+
+    known = labels[labels["previous_segment_id"].notna()]
+    compared = f"compared with {segmentation.base_day}" if segmentation.base_day else "first night"
+    figures = {
+        "ari_to_base": float(adjusted_rand_score(known["previous_segment_id"].astype(int), known["segment_id"]))
+        if len(known)
+        else float("nan"),
+        "moved_by_behaviour": _share(known["moved"] == "behaviour"),
+        "moved_by_relabelling": _share(known["moved"] == "relabelling"),
+        "new_customers": float((labels["moved"] == "new").sum()),
+        **{
+            f"segments_{kind}": float(sum(change["kind"] == kind for change in segmentation.lifecycle))
+            for kind in ("born", "retired", "split", "merged")
+        },
+    }
+    return [Metric(name, value, detail=compared) for name, value in figures.items()]
+
+
+def _share(hits: pd.Series) -> float:
+    return float(hits.mean()) if len(hits) else float("nan")
+
+
+def _candidates(segmentation: Segmentation) -> list[Metric]:
+    """Return the table that the search chose from; empty on nights without a search."""
+    return [
+        Metric(
+            name,
+            float("nan") if candidate[name] is None else candidate[name],
+            candidate["name"],
+            detail=candidate["refused"] or "allowed",
+            step=CLUSTER_STEP,
+        )
+        for candidate in segmentation.candidates
+        for name in FIGURES
+    ]
+
+
+def _labelled_gate(settings: Settings, day: date, labels: pd.DataFrame, static: pd.DataFrame) -> Metric:
+    known = {*static["customer_id"], *read_no_order(settings.lake, day)}
+    labelled = set(labels["customer_id"])
+    right = labelled == known and len(labels) == len(known) and bool(labels["segment_id"].notna().all())
+    detail = (
+        f"{len(labels)} labels for {len(known)} known customers"
+        if right
+        else f"{len(labels)} labels for {len(known)} known customers ({len(known - labelled)} without a label, "
+        f"{len(labelled - known)} unknown): clear the task `features` of this run"
+    )
+    return Metric("gate_customers_labelled", float(len(labels)), "", float(len(known)), right, detail)
+
+
+def _share_gate(settings: Settings, segmentation: Segmentation, labels: pd.DataFrame) -> Metric:
+    shares = labels.loc[labels["segment_id"] != NO_ORDER_SEGMENT, "segment_id"].value_counts(normalize=True)
+    smallest = float(shares.min()) if len(shares) == segmentation.k else 0.0
+    if segmentation.algorithm == "rfm":
+        detail = f"smallest segment {smallest:.1%}; RFM segments may be small"
+        return Metric("gate_smallest_share", smallest, detail=detail)
+    # the search asks for the whole of it; between searches segments may shrink a little before a search is due
+    limit = settings.clusters.minimum_share / 2
+    passed = smallest >= limit
+    detail = f"smallest segment {smallest:.1%} of the customers, limit {limit:.1%}"
+    if not passed:
+        detail += ". Run the day with search = true to look for the number of segments anew"
+    return Metric("gate_smallest_share", smallest, "", limit, passed, detail)
+
+
+def _moved_gate(
+    settings: Settings, day: date, segmentation: Segmentation, labels: pd.DataFrame, before: Segmentation | None
+) -> Metric:
+    known = labels[labels["previous_segment_id"].notna()]
+    moved = _share(known["moved"].isin(("behaviour", "relabelling")))
+    if before is None or not len(known):
+        return Metric("gate_moved_share", float("nan"), detail="no labels before, so nobody can have moved")
+    if before.algorithm == "rfm" and segmentation.algorithm != "rfm":
+        return Metric(
+            "gate_moved_share",
+            moved,
+            detail=f"{moved:.1%} have a new label, as expected: the shop had RFM segments before and has a model now",
+        )
+    nights = (day - date.fromisoformat(before.business_day)).days
+    # so many may move every night; those who stay through several nights are the product
+    limit = 1.0 - (1.0 - settings.evaluate.moved_share_limit) ** nights
+    passed = moved <= limit
+    detail = f"{moved:.1%} of customers changed segment since {before.business_day}, limit {limit:.1%}"
+    if not passed:
+        detail += (
+            f" ({segmentation.reason}). If that is wanted, run the day once with "
+            f"SEGMENTATION_EVALUATE__MOVED_SHARE_LIMIT={math.ceil(moved * 100) / 100:g}"
+        )
+    return Metric("gate_moved_share", moved, "", limit, passed, detail)
+
+
+def _usefulness_gate(
+    settings: Settings, segmentation: Segmentation, scored: dict[str, Usefulness], note: str
+) -> Metric:
+    name = "gate_usefulness"
+    if segmentation.algorithm == "rfm":
+        value = scored[MODEL].score if scored else float("nan")
+        return Metric(name, value, detail="RFM segments are published: they are the baseline")
+    if not scored or not math.isfinite(scored[MODEL].score):
+        return Metric(name, float("nan"), detail=f"not measured: {note}")
+    model = scored[MODEL].score
+    best = max((RFM_GRID, KMEANS_RFM), key=lambda scope: scored[scope].score)
+    limit = scored[best].score - settings.evaluate.usefulness_margin
+    passed = model >= limit
+    detail = f"the model's segments foretell {model:.3f}, the best baseline ({best}) {scored[best].score:.3f} ({note})"
+    if not passed:
+        detail += (
+            f"; that is more than {settings.evaluate.usefulness_margin:g} less. Look at the encoder's losses in "
+            "ops.models; a cold start may help"
+        )
+    return Metric(name, model, "", limit, passed, detail)
+
+
+def _store(warehouse: Engine, day: date, run_id: str, metrics: Sequence[Metric]) -> None:
+    rows = [
+        {
+            "business_day": day,
+            "step": m.step,
+            "metric": m.metric,
+            "scope": m.scope,
+            "value": m.value if math.isfinite(m.value) else None,
+            "threshold": m.threshold,
+            "passed": m.passed,
+            "detail": m.detail,
+            "run_id": run_id,
+        }
+        for m in metrics
+    ]
+    table = tables.metrics
+    with warehouse.begin() as connection:
+        connection.execute(
+            delete(table).where(table.c.business_day == day, table.c.step.in_((CLUSTER_STEP, EVALUATE_STEP)))
+        )
+        connection.execute(insert(table), rows)

@@ -1,0 +1,117 @@
+"""What customers really did in the days after a business day: out of the lake, or straight from the shop."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from segmentation.calendar import day_interval, days_between
+from segmentation.catalog import CHECKED, ORDERS, RETURNED_STATUSES, VOID_STATUSES
+from segmentation.config import Settings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_ROWS = "horizon_orders"
+
+
+def lake_future(settings: Settings, day: date) -> pd.DataFrame | None:
+    """Sum the orders of the horizon after ``day`` from the checked day files.
+
+    Parameters
+    ----------
+    settings : Settings
+        Home, timezone and ``features.horizon_days``.
+    day : date
+        Business day after whose end the horizon begins.
+
+    Returns
+    -------
+    DataFrame or None
+        ``customer_id`` (text), ``spend`` (shop currency, returns taken off), ``orders``; only customers who
+        ordered. None if the lake lacks a day of the horizon.
+    """
+    import duckdb
+
+    files = [settings.lake.path(CHECKED, ORDERS, day=each) / "rows.parquet" for each in _horizon(settings, day)]
+    if not all(file.exists() for file in files):
+        return None
+    with duckdb.connect() as connection:
+        connection.read_parquet([str(file) for file in files], hive_partitioning=False).create_view(_ROWS)
+        return _summed(connection, settings, day)
+
+
+def source_future(settings: Settings, day: date, source_url: str) -> pd.DataFrame:
+    """Sum the orders of the horizon after ``day`` as the shop's database has them now.
+
+    Parameters
+    ----------
+    settings : Settings
+        Mapping of the source, timezone and ``features.horizon_days``.
+    day : date
+        Business day after whose end the horizon begins.
+    source_url : str
+        libpq URL of the shop, a role that reads.
+
+    Returns
+    -------
+    DataFrame
+        As `lake_future`.
+
+    Raises
+    ------
+    DatabaseUnreachable, LoginRefused, MissingTable, MissingColumn
+        If the orders cannot be read.
+    """
+    import duckdb
+
+    from segmentation.extract.extract_day import rows_sql
+    from segmentation.extract.inspect_source import inspect_source
+    from segmentation.extract.mapping import load_mapping
+    from segmentation.extract.source import open_source
+
+    with open_source(settings.extract, source_url) as source:
+        layout = inspect_source(source, load_mapping(settings.extract.mapping), settings.timezone)
+        query = rows_sql(layout, ORDERS, _horizon(settings, day), settings.timezone)
+        orders = source.query(query, f"orders of the {settings.features.horizon_days} days after {day}")
+    with duckdb.connect() as connection:
+        connection.from_arrow(orders).create_view(_ROWS)
+        return _summed(connection, settings, day)
+
+
+def of_customers(future: pd.DataFrame, customers: pd.Index) -> pd.DataFrame:
+    """Line a future up with customers: whoever did not order gets zeros.
+
+    Parameters
+    ----------
+    future : from `lake_future` or `source_future`
+    customers : B customer ids
+
+    Returns
+    -------
+    DataFrame
+        ``spend``, ``orders``, ``bought`` (0 or 1), B rows indexed by customer.
+    """
+    aligned = future.set_index("customer_id").reindex(customers).fillna(0.0)
+    return aligned.assign(bought=(aligned["orders"] > 0).astype(float))
+
+
+def _horizon(settings: Settings, day: date) -> list[date]:
+    return list(days_between(day + timedelta(days=1), day + timedelta(days=settings.features.horizon_days)))
+
+
+def _summed(connection: DuckDBPyConnection, settings: Settings, day: date) -> pd.DataFrame:
+    # instants are compared with instants: the machine's own timezone must not matter
+    connection.execute("set timezone = 'UTC'")
+    return connection.execute(
+        Path(__file__).with_name("sum_orders.sql").read_text(),
+        {
+            "start": day_interval(day, settings.timezone).end,
+            "end": day_interval(_horizon(settings, day)[-1], settings.timezone).end,
+            "returned": list(RETURNED_STATUSES),
+            "void": list(VOID_STATUSES),
+        },
+    ).df()

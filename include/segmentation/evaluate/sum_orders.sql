@@ -1,0 +1,23 @@
+-- What customers spent and ordered in a horizon.
+-- Grain: customer. Input: horizon_orders, rows of orders with the contract's columns. Interval: ordered_at in
+-- [$start, $end), as known at $end: a cancellation or a return counts only if updated_at is before $end.
+-- Whole cents, so that sums do not depend on the order of rows.
+with
+-- one row per order that stands at $end
+standing as (
+    select
+        cast(customer_id as text) as customer_id,
+        case
+            when list_contains($returned, lower(status)) and updated_at < $end then 0
+            else cast(round(total_amount * 100) as bigint)
+        end as cents
+    from horizon_orders
+    where
+        ordered_at >= $start and ordered_at < $end and customer_id is not null
+        and not (list_contains($void, lower(status)) and updated_at < $end)
+)
+
+select customer_id, cast(sum(cents) as double) / 100 as spend, cast(count(*) as double) as orders
+from standing
+group by customer_id
+order by customer_id

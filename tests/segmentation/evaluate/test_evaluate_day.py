@@ -1,0 +1,171 @@
+"""The verdict on a night: good ones go out with their figures, worse ones are held with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine, insert
+
+from segmentation import warehouse as tables
+from segmentation.clusters import segmentation_file
+from segmentation.clusters.recluster import recluster
+from segmentation.errors import DatabaseUnreachable, MissingInput
+from segmentation.evaluate.evaluate_day import Evaluation, evaluate_day
+from segmentation.runs import PublishedNight
+
+MakeShop = Callable[..., Any]
+
+
+def _metrics(warehouse: Engine) -> pd.DataFrame:
+    with warehouse.connect() as connection:
+        return pd.read_sql("select * from ops.metrics", connection).set_index(["metric", "scope"]).sort_index()
+
+
+def _night(version: str, day: Any) -> PublishedNight:
+    return PublishedNight(day, f"run {day}", "m", version)
+
+
+def test_a_good_night_is_published_with_figures_beside_the_baselines(make_shop: MakeShop, warehouse: Engine) -> None:
+    shop = make_shop()
+    version = recluster(shop.settings, shop.day, None).segmentation_version
+    verdict = evaluate_day(shop.settings, shop.day, version, None, warehouse, "run 1")
+    assert verdict == Evaluation(True, [], verdict.metrics)
+    found = _metrics(warehouse)
+    for metric in ("usefulness", "spend_r2", "orders_r2", "orders_r2_raw", "churn_auc"):
+        for scope in ("model", "rfm_grid", "kmeans_rfm"):
+            assert found.loc[(metric, scope), "value"] == pytest.approx(verdict.metrics[f"{metric}[{scope}]"], abs=1e-6)
+    assert verdict.metrics["usefulness[model]"] > verdict.metrics["usefulness[kmeans_rfm]"] > 0
+    assert found.loc[("customers_scored", "model"), "value"] == 200
+    assert "held out" in found.loc[("spend_r2", "model"), "detail"]
+    # the whole table of the search
+    assert found.loc[("stability", "kmeans_k=3"), "step"] == "cluster"
+    assert found.loc[("gate_customers_labelled", ""), ["value", "threshold", "passed"]].tolist() == [601, 601, True]
+    assert set(found["run_id"]) == {"run 1"}
+
+
+def test_a_second_run_replaces_the_figures_of_the_first(make_shop: MakeShop, warehouse: Engine) -> None:
+    shop = make_shop()
+    version = recluster(shop.settings, shop.day, None).segmentation_version
+    verdicts = [evaluate_day(shop.settings, shop.day, version, None, warehouse, f"run {i}") for i in (1, 2)]
+    assert verdicts[0] == verdicts[1]
+    assert set(_metrics(warehouse)["run_id"]) == {"run 2"}
+
+
+def test_a_model_that_guesses_is_held(make_shop: MakeShop, warehouse: Engine) -> None:
+    # groups in the outlook, but of nothing: the search takes them, the baselines do better
+    shop = make_shop(skill=0.25)
+    version = recluster(shop.settings, shop.day, None).segmentation_version
+    verdict = evaluate_day(shop.settings, shop.day, version, None, warehouse, "run 1")
+    assert not verdict.publish
+    (reason,) = verdict.reasons
+    assert "the best baseline" in reason
+    assert "more than 0.05 less" in reason
+    assert not _metrics(warehouse).loc[("gate_usefulness", ""), "passed"]
+
+
+def _relabelled(shop: Any, version: str, share: float) -> str:
+    """Write the same segmentation with another label the night before for ``share`` of the customers."""
+    found, labels = segmentation_file.read(shop.settings.lake, shop.day, version)
+    before = shop.day - timedelta(days=1)
+    moved = labels.index < share * len(labels)
+    base = segmentation_file.write(shop.settings.lake, before, replace(found, business_day=before.isoformat()), labels)
+    other = labels["segment_id"] % found.k + 1
+    labels["previous_segment_id"] = labels["segment_id"].where(~moved, other).astype("Int32")
+    labels["moved"] = pd.Series(["behaviour" if m else "" for m in moved])
+    night = replace(found, base_day=before.isoformat(), base_version=base)
+    segmentation_file.write(shop.settings.lake, shop.day, night, labels)
+    return base
+
+
+@pytest.mark.parametrize(("share", "publish"), [(0.2, True), (0.4, False)])
+def test_too_many_movers_are_held(make_shop: MakeShop, warehouse: Engine, share: float, publish: bool) -> None:
+    shop = make_shop()
+    first = recluster(shop.settings, shop.day, None).segmentation_version
+    base = _relabelled(shop, first, share)
+    folder = shop.settings.lake.path("segmentations", day=shop.day)
+    (version,) = [p.name.removeprefix("version=") for p in folder.iterdir() if p.name != f"version={first}"]
+    before = _night(base, shop.day - timedelta(days=1))
+    verdict = evaluate_day(shop.settings, shop.day, version, before, warehouse, "run 1")
+    assert verdict.publish is publish
+    assert verdict.metrics["gate_moved_share"] == pytest.approx(share, abs=0.01)
+    assert verdict.metrics["moved_by_behaviour"] == verdict.metrics["gate_moved_share"]
+    assert verdict.metrics["ari_to_base"] < 1
+    if not publish:
+        assert "changed segment since 2026-05-28, limit 25.0%" in verdict.reasons[0]
+        assert "SEGMENTATION_EVALUATE__MOVED_SHARE_LIMIT=0.4" in verdict.reasons[0]
+
+
+def test_a_lost_customer_and_a_tiny_segment_are_held(make_shop: MakeShop, warehouse: Engine) -> None:
+    shop = make_shop()
+    found, labels = segmentation_file.read(
+        shop.settings.lake, shop.day, recluster(shop.settings, shop.day, None).segmentation_version
+    )
+    lost = segmentation_file.write(shop.settings.lake, shop.day, found, labels.iloc[1:])
+    verdict = evaluate_day(shop.settings, shop.day, lost, None, warehouse, "run 1")
+    assert "600 labels for 601 known customers (1 without a label, 0 unknown)" in verdict.reasons[0]
+    tiny = labels.assign(segment_id=labels["segment_id"].where(labels["segment_id"] != 1, 2))
+    tiny.loc[0, "segment_id"] = 1
+    version = segmentation_file.write(shop.settings.lake, shop.day, found, tiny)
+    verdict = evaluate_day(shop.settings, shop.day, version, None, warehouse, "run 1")
+    assert any("smallest segment 0.2% of the customers, limit 1.0%" in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize("cutoff", [True, False], ids=["with a matured window", "without any"])
+def test_rfm_segments_are_published_and_say_so(make_shop: MakeShop, warehouse: Engine, cutoff: bool) -> None:
+    shop = make_shop(model=False, cutoff=cutoff)
+    version = recluster(shop.settings, shop.day, None).segmentation_version
+    verdict = evaluate_day(shop.settings, shop.day, version, None, warehouse, "run 1")
+    assert verdict.publish
+    assert ("spend_r2[model]" in verdict.metrics) is cutoff
+    if cutoff:
+        assert verdict.metrics["spend_r2[model]"] == verdict.metrics["spend_r2[rfm_grid]"]
+    assert "they are the baseline" in _metrics(warehouse).loc[("gate_usefulness", ""), "detail"]
+
+
+def test_the_first_model_may_move_everybody_from_rfm_segments(make_shop: MakeShop, warehouse: Engine) -> None:
+    shop = make_shop(model=False, day=make_shop().day - timedelta(days=1))
+    base = _night(recluster(shop.settings, shop.day, None).segmentation_version, shop.day)
+    shop = make_shop()
+    version = recluster(shop.settings, shop.day, base).segmentation_version
+    verdict = evaluate_day(shop.settings, shop.day, version, base, warehouse, "run 2")
+    assert verdict.publish
+    # all but the one who has not ordered
+    assert verdict.metrics["gate_moved_share"] == pytest.approx(600 / 601, abs=1e-6)
+
+
+def test_what_was_published_is_judged_by_what_came_true(
+    make_shop: MakeShop, write_checked_orders: Callable[..., Any], warehouse: Engine
+) -> None:
+    old = make_shop(day=make_shop().day - timedelta(days=30))
+    version = recluster(old.settings, old.day, None).segmentation_version
+    write_checked_orders(old.settings.lake, old.day + timedelta(days=1), 28, old.rates, seed=5)
+    at = datetime(2026, 5, 1, tzinfo=UTC)
+    with warehouse.begin() as connection:
+        connection.execute(
+            insert(tables.runs).values(
+                run_id="run 0", business_day=old.day, status="published", started_at=at, segmentation_version=version
+            )
+        )
+    shop = make_shop()
+    now = recluster(shop.settings, shop.day, None).segmentation_version
+    verdict = evaluate_day(shop.settings, shop.day, now, None, warehouse, "run 1")
+    assert verdict.metrics[f"orders_r2[published_{old.day}]"] > 0.3
+    assert verdict.metrics[f"customers_scored[published_{old.day}]"] == 600
+
+
+def test_missing_segmentation_and_warehouse_are_named(make_shop: MakeShop, warehouse: Engine) -> None:
+    shop = make_shop()
+    with pytest.raises(MissingInput, match="segmentation 0123"):
+        evaluate_day(shop.settings, shop.day, "0123", None, warehouse, "run 1")
+    version = recluster(shop.settings, shop.day, None).segmentation_version
+    from segmentation.connections import engine_for
+
+    nowhere = engine_for("postgresql://u:secret@127.0.0.1:9/warehouse", connect_timeout_s=1)
+    with pytest.raises(DatabaseUnreachable) as caught:
+        evaluate_day(shop.settings, shop.day, version, None, nowhere, "run 1")
+    assert "secret" not in str(caught.value)
