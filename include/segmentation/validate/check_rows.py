@@ -1,0 +1,168 @@
+"""Check the rows of a batch of days of one table, and note for each row which promises it breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segmentation.calendar import day_interval
+from segmentation.catalog import EVENTS, ORDER_ITEMS
+from segmentation.extract.contract import KEYS, TIME_COLUMNS
+from segmentation.validate import suites
+from segmentation.validate.findings import DayFigures, shown, shown_keys
+from segmentation.validate.frames import Rows, frame_of, join_days, order_states_of, repeats
+from segmentation.validate.suite_runs import Kept, run_suite
+
+if TYPE_CHECKING:
+    from great_expectations.core import ExpectationSuiteValidationResult
+    from great_expectations.data_context import AbstractDataContext
+
+# what the shop sends, and what answers it, comes in bursts: it says nothing about whether the day is complete
+_SENT_BY_THE_SHOP = ("campaign_sent", "campaign_open", "campaign_click", "coupon_redeemed")
+_SHOWN_TYPES = 5
+
+
+@dataclass
+class CheckedTable:
+    """A batch of days of one table, checked.
+
+    Attributes
+    ----------
+    name : str
+        Contract name.
+    days : list of date
+        Business days of the batch.
+    files : list of pyarrow.Table
+        Per day, its raw file.
+    rows : Rows
+        All of them together.
+    promises : list of Kept
+        Promises whose broken rows are set aside, each with the places of the rows to set aside.
+    notes : list of Kept
+        Promises that are only reported.
+    broken : numpy.ndarray
+        Per row of the batch a bit mask (int64): bit i is set where it breaks ``promises[i]``.
+    result : ExpectationSuiteValidationResult
+        Great Expectations' own result, without values.
+    """
+
+    name: str
+    days: list[date]
+    files: list[pa.Table]
+    rows: Rows
+    result: ExpectationSuiteValidationResult
+    promises: list[Kept] = field(default_factory=list)
+    notes: list[Kept] = field(default_factory=list)
+    broken: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def broken_on(self, position: int) -> np.ndarray:
+        """Return the bit masks of one day's rows."""
+        start = sum(file.num_rows for file in self.files[:position])
+        return self.broken[start : start + self.files[position].num_rows]
+
+    def reason(self, mask: int) -> str:
+        """Put a bit mask into words; several reasons are joined by ``; ``."""
+        reasons = [promise.reason for bit, promise in enumerate(self.promises) if mask >> bit & 1]
+        return "; ".join(dict.fromkeys(reasons))
+
+
+def check_rows(
+    context: AbstractDataContext,
+    name: str,
+    days: Sequence[date],
+    files: Sequence[pa.Table],
+    timezone: str,
+    orders: CheckedTable | None = None,
+) -> CheckedTable:
+    """Run a table's row suite on a batch of days.
+
+    Parameters
+    ----------
+    context
+        Ephemeral Great Expectations context.
+    name : str
+        Contract name of the table.
+    days : sequence of date
+        Business days of the batch.
+    files : sequence of pyarrow.Table
+        Per day, its raw file, columns as the contract.
+    timezone : str
+        IANA name of the shop's timezone.
+    orders : CheckedTable, optional
+        The orders of the same days; needed for order items.
+    """
+    rows = join_days(name, files)
+    intervals = [day_interval(day, timezone) for day in days]
+    states = None
+    if name == ORDER_ITEMS and orders is not None:
+        states = order_states_of(rows, orders.rows, orders.broken != 0)
+    run = run_suite(context, suites.row_suite(name), frame_of(rows, intervals, states))
+    table = CheckedTable(name, list(days), list(files), rows, run.result)
+    table.broken = np.zeros(rows.data.num_rows, np.int64)
+    for kept in run.kept:
+        if kept.level == "note":
+            table.notes.append(kept)
+            continue
+        if kept.reason == suites.SAME_KEY_AGAIN:
+            # every suite has this promise after those on single rows, so a good row is kept before a bad one
+            kept = kept.at(repeats(rows, kept.places, table.broken != 0))
+        table.broken[kept.places] |= 1 << len(table.promises)
+        table.promises.append(kept)
+    return table
+
+
+def observed(table: CheckedTable, kept: Kept) -> str:
+    """Say which rows break a promise, by their keys; for event types by the types."""
+    if not len(kept.places):
+        return ""
+    if kept.column == "event_type":
+        types = pc.value_counts(table.rows.data.column("event_type").take(pa.array(kept.places))).to_pylist()
+        common = sorted((-pair["counts"], shown(pair["values"])) for pair in types)[:_SHOWN_TYPES]
+        return "for example " + ", ".join(f"{name} ({-count})" for count, name in common)
+    return "for example " + ", ".join(keys_at(table, kept.places))
+
+
+def keys_at(table: CheckedTable, places: np.ndarray) -> list[str]:
+    """Return up to ten keys of rows, in file order, as text that may be shown."""
+    some = pa.array(np.sort(places)[:10])
+    columns = [table.rows.data.column(key).take(some).to_pylist() for key in KEYS[table.name]]
+    return shown_keys(["/".join(map(str, parts)) for parts in zip(*columns, strict=True)])
+
+
+def figures_of(table: CheckedTable, position: int) -> DayFigures:
+    """Return one day of a checked table in figures."""
+    start = sum(file.num_rows for file in table.files[:position])
+    masks = table.broken_on(position)
+    again = next(bit for bit, kept in enumerate(table.promises) if kept.reason == suites.SAME_KEY_AGAIN)
+    repeated = masks >> again & 1 == 1
+    lone = np.zeros(len(masks), dtype=bool)
+    if table.name == ORDER_ITEMS:
+        lone = table.files[position].column(TIME_COLUMNS[ORDER_ITEMS]).is_null().to_numpy()
+    reasons: dict[str, int] = {}
+    for mask, count in zip(*np.unique(masks[masks != 0], return_counts=True), strict=True):
+        reasons[table.reason(int(mask))] = int(count)
+    return DayFigures(
+        table.name,
+        table.days[position],
+        rows=len(masks),
+        set_aside=int(np.count_nonzero(masks)),
+        repeated=int(np.count_nonzero(repeated & ~lone)),
+        lone=int(np.count_nonzero(lone & (masks != 0))),
+        set_aside_keys=keys_at(table, start + np.flatnonzero((masks != 0) & ~lone)),
+        repeated_keys=keys_at(table, start + np.flatnonzero(repeated & ~lone)),
+        reasons=reasons,
+        volume=_volume(table.name, table.files[position]),
+    )
+
+
+def _volume(name: str, file: pa.Table) -> int:
+    if name != EVENTS:
+        return file.num_rows
+    sent = pc.is_in(file.column("event_type"), pa.array(_SENT_BY_THE_SHOP, file.schema.field("event_type").type))
+    return file.num_rows - (pc.sum(sent).as_py() or 0)

@@ -1,0 +1,308 @@
+"""What must be true of each table, as Great Expectations suites: one per table for its rows, one for its days.
+
+Every expectation carries in ``meta`` the promise in words, the column it is about, its level (``row``: rows that
+break it are set aside with ``reason``; ``note``: it is only reported; ``table``: a day that breaks it stops the
+run) and the reason. The frames they run on are made by `frames`: the table's own columns, and derived ones
+that are explained there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from segmentation.catalog import CUSTOMERS, EVENT_TYPES, EVENTS, ORDER_ITEMS, ORDERS, PRODUCTS
+from segmentation.extract.contract import KEYS, TIME_COLUMNS
+
+if TYPE_CHECKING:
+    from great_expectations import ExpectationSuite
+    from great_expectations.expectations import Expectation
+
+SAME_KEY_AGAIN = "same key again"
+
+# promises about a day of a table; `findings` puts a broken one into words
+COLUMNS_AGREED = "columns and types are as agreed"
+NOTHING_IN_THE_FUTURE = "nothing happens in the future"
+DAY_NOT_EMPTY = "the day is not empty"
+NOT_FAR_FEWER = "not far fewer rows than usual"
+NOT_FAR_MORE = "not far more rows than usual"
+EVERY_ROW_DATED = "every row has a time"
+FEW_REPEATED = "few keys are repeated"
+FEW_SET_ASIDE = "few rows are set aside"
+#: These say that the day is unusual, not that it is wrong: `accept_unusual_day` turns them into notes.
+UNUSUAL = (DAY_NOT_EMPTY, NOT_FAR_FEWER, NOT_FAR_MORE)
+
+
+def row_suite(table: str) -> ExpectationSuite:
+    """Return what must be true of every row of a table."""
+    from great_expectations import ExpectationSuite
+
+    return ExpectationSuite(name=table, expectations=_ROWS[table]())
+
+
+def day_suite(table: str, duplicate_share_limit: float, quarantine_share_limit: float) -> ExpectationSuite:
+    """Return what must be true of every day of a table, the run's day more than the days before it.
+
+    Parameters
+    ----------
+    table : str
+        Contract name of the table.
+    duplicate_share_limit, quarantine_share_limit : float
+        Shares (0 to 1) of a day's rows.
+    """
+    import great_expectations.expectations as gxe
+    from great_expectations import ExpectationSuite
+
+    time = TIME_COLUMNS.get(table, "")
+    key = KEYS[table][0]
+    expectations = [
+        _promise(gxe.ExpectColumnValuesToBeInSet, COLUMNS_AGREED, "table", column="columns", value_set=["as agreed"]),
+        _promise(
+            gxe.ExpectColumnValuesToBeBetween,
+            NOTHING_IN_THE_FUTURE,
+            "table",
+            about=time,
+            column="future_rows",
+            max_value=0,
+        ),
+    ]
+    if table in (ORDERS, EVENTS):
+        expectations.append(
+            _promise(
+                gxe.ExpectColumnValuesToBeBetween,
+                EVERY_ROW_DATED,
+                "note",
+                about=time,
+                reason="rows of the source have no usable time, belong to no day and are left out",
+                column="undated_rows",
+                max_value=0,
+            )
+        )
+    if table == ORDERS:
+        expectations.append(
+            _promise(
+                gxe.ExpectColumnPairValuesAToBeGreaterThanB,
+                DAY_NOT_EMPTY,
+                "table",
+                column_A="rows",
+                column_B="fewest_rows",
+                or_equal=True,
+            )
+        )
+    if table in (ORDERS, EVENTS):
+        expectations += [
+            _promise(
+                gxe.ExpectColumnPairValuesAToBeGreaterThanB,
+                promise,
+                "table",
+                column_A=larger,
+                column_B=smaller,
+                or_equal=True,
+                ignore_row_if="either_value_is_missing",
+            )
+            for promise, larger, smaller in (
+                (NOT_FAR_FEWER, "volume", "usual_at_least"),
+                (NOT_FAR_MORE, "usual_at_most", "volume"),
+            )
+        ]
+    return ExpectationSuite(
+        name=f"{table} by day",
+        expectations=[
+            *expectations,
+            _promise(
+                gxe.ExpectColumnValuesToBeBetween,
+                FEW_REPEATED,
+                "table",
+                about=key,
+                column="repeated_share",
+                max_value=duplicate_share_limit,
+            ),
+            _promise(
+                gxe.ExpectColumnValuesToBeBetween,
+                FEW_SET_ASIDE,
+                "table",
+                column="set_aside_share",
+                max_value=quarantine_share_limit,
+            ),
+        ],
+    )
+
+
+def _orders() -> list[Expectation]:
+    import great_expectations.expectations as gxe
+
+    return [
+        _never_missing("order_id", "every order has a key", "order without key"),
+        _never_missing("customer_id", "every order has a customer", "order without customer"),
+        _promise(
+            gxe.ExpectColumnValuesToBeInSet,
+            "every order lies inside its business day",
+            about="ordered_at",
+            reason="order time outside the day",
+            column="inside_day",
+            value_set=[True],
+        ),
+        *_number("total_amount", "amount"),
+        *_number("discount_amount", "discount"),
+        _once(ORDERS),
+        _promise(
+            gxe.ExpectColumnValuesToBeInSet,
+            "every order is in the shop's main currency",
+            "note",
+            about="currency",
+            reason="orders in another currency than most; amounts are added up as if they were in one",
+            column="main_currency",
+            value_set=[True],
+        ),
+    ]
+
+
+def _order_items() -> list[Expectation]:
+    import great_expectations.expectations as gxe
+
+    return [
+        _promise(
+            gxe.ExpectColumnValuesToNotBeInSet,
+            "every item belongs to an order of the day",
+            about="order_id",
+            reason="order item without order",
+            column="order",
+            value_set=["missing"],
+        ),
+        _promise(
+            gxe.ExpectColumnValuesToNotBeInSet,
+            "every item's order is good",
+            about="order_id",
+            reason="its order was set aside",
+            column="order",
+            value_set=["set aside"],
+        ),
+        _never_missing("line_no", "every item has a line number", "order item without line number"),
+        _promise(
+            gxe.ExpectColumnValuesToBeInSet,
+            "every item lies inside its business day",
+            about="ordered_at",
+            reason="order time outside the day",
+            column="inside_day",
+            value_set=[True],
+        ),
+        *_number("quantity", "quantity"),
+        *_number("unit_price", "unit price"),
+        *_number("discount_amount", "discount"),
+        _once(ORDER_ITEMS),
+        _promise(
+            gxe.ExpectColumnValuesToNotBeNull,
+            "every item names a product",
+            "note",
+            about="product_id",
+            reason="items without product; they count in no category",
+            column="product_id",
+        ),
+    ]
+
+
+def _events() -> list[Expectation]:
+    import great_expectations.expectations as gxe
+
+    return [
+        _never_missing("event_id", "every event has a key", "event without key"),
+        _never_missing("occurred_at", "every event has a time", "event without time"),
+        _promise(
+            gxe.ExpectColumnValuesToBeInSet,
+            "every event lies inside its business day",
+            about="occurred_at",
+            reason="event time outside the day",
+            column="inside_day",
+            value_set=[True],
+        ),
+        _promise(
+            gxe.ExpectColumnValuesToBeInSet,
+            "every event is of a known type",
+            about="event_type",
+            reason="event of unknown type",
+            column="event_type",
+            value_set=list(EVENT_TYPES),
+        ),
+        _once(EVENTS),
+    ]
+
+
+def _customers() -> list[Expectation]:
+    return [_never_missing("customer_id", "every customer has a key", "customer without key"), _once(CUSTOMERS)]
+
+
+def _products() -> list[Expectation]:
+    import great_expectations.expectations as gxe
+
+    return [
+        _never_missing("product_id", "every product has a key", "product without key"),
+        _once(PRODUCTS),
+        _promise(
+            gxe.ExpectColumnValuesToBeBetween,
+            "no list price is negative",
+            "note",
+            about="list_price",
+            reason="products with a negative list price",
+            column="list_price",
+            min_value=0,
+        ),
+    ]
+
+
+_ROWS: dict[str, Callable[[], list[Expectation]]] = {
+    ORDERS: _orders,
+    ORDER_ITEMS: _order_items,
+    EVENTS: _events,
+    CUSTOMERS: _customers,
+    PRODUCTS: _products,
+}
+
+
+def _promise(
+    kind: type[Expectation], promise: str, level: str = "row", *, about: str = "", reason: str = "", **arguments: Any
+) -> Expectation:
+    # `description` is what Data Docs show instead of the expectation's own wording
+    meta = {"promise": promise, "level": level, "column": about, "reason": reason}
+    return kind(description=promise, meta=meta, **arguments)
+
+
+def _never_missing(column: str, promise: str, reason: str) -> Expectation:
+    import great_expectations.expectations as gxe
+
+    return _promise(gxe.ExpectColumnValuesToNotBeNull, promise, about=column, reason=reason, column=column)
+
+
+def _number(column: str, noun: str) -> list[Expectation]:
+    # missing, NaN, infinite and absurdly large values arrive here as null, see frames
+    import great_expectations.expectations as gxe
+
+    return [
+        _promise(
+            gxe.ExpectColumnValuesToNotBeNull,
+            f"every {noun} is a usable number",
+            about=column,
+            reason=f"{noun} missing or not a usable number",
+            column=column,
+        ),
+        _promise(
+            gxe.ExpectColumnValuesToBeBetween,
+            f"no {noun} is negative",
+            about=column,
+            reason=f"negative {noun}",
+            column=column,
+            min_value=0,
+        ),
+    ]
+
+
+def _once(table: str) -> Expectation:
+    import great_expectations.expectations as gxe
+
+    return _promise(
+        gxe.ExpectCompoundColumnsToBeUnique,
+        "every key occurs once a day" if table in TIME_COLUMNS else "every key occurs once",
+        about=KEYS[table][0],
+        reason=SAME_KEY_AGAIN,
+        column_list=["day", *KEYS[table]],
+        ignore_row_if="any_value_is_missing",
+    )

@@ -1,0 +1,395 @@
+"""Check raw days, set bad rows aside, and stop the run if a day cannot be trusted."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import Engine
+
+from segmentation.calendar import require_past
+from segmentation.catalog import CHECKED, DAILY_TABLES, EVENTS, ORDERS, RAW, SNAPSHOT_TABLES
+from segmentation.config import Settings
+from segmentation.errors import CheckFailed, MissingInput
+from segmentation.lake import Lake
+from segmentation.validate import suites
+from segmentation.validate.check_days import check_days
+from segmentation.validate.check_rows import CheckedTable, check_rows, figures_of, observed
+from segmentation.validate.columns import disagreement
+from segmentation.validate.data_docs import TableCounts, write_data_docs
+from segmentation.validate.findings import DayFigures, Finding, shown_keys, unusual
+from segmentation.validate.records import CheckRecord, SetAside, record
+from segmentation.validate.suite_runs import open_context
+from segmentation.validate.usual import usual_rows
+from segmentation.validate.write_days import FILE, write_checked, write_quarantine
+
+if TYPE_CHECKING:
+    from great_expectations.core import ExpectationSuiteValidationResult
+    from great_expectations.data_context import AbstractDataContext
+
+log = logging.getLogger(__name__)
+
+# few suite runs for a long history (each costs a tenth of a second), and still a bounded memory
+_BATCH_ROWS = 1_000_000
+_WRITERS = 4
+_TABLES = (*DAILY_TABLES, *SNAPSHOT_TABLES)
+_EXTRACT_FIRST = "Clear the extract task of this run, then this one."
+#: The gravest first: the first one broken is what the error says.
+_GRAVEST = (
+    suites.COLUMNS_AGREED,
+    suites.NOTHING_IN_THE_FUTURE,
+    suites.DAY_NOT_EMPTY,
+    suites.NOT_FAR_FEWER,
+    suites.NOT_FAR_MORE,
+    suites.FEW_REPEATED,
+    suites.FEW_SET_ASIDE,
+)
+
+
+@dataclass(frozen=True)
+class ValidateResult:
+    """What one validation found.
+
+    Attributes
+    ----------
+    business_day : str
+        The day D of the run.
+    days_checked : list of str
+        Days whose rows were looked at, oldest first; D is the last one.
+    rows_in, rows_ok, quarantined : int
+        Rows of the raw files, of these kept, and of these set aside; all tables together.
+    quarantined_by_reason : dict of str to dict of str to int
+        Table -> reason -> rows set aside.
+    docs : str
+        Index page of the run's Data Docs, relative to the home folder.
+    warnings : list of str
+        Notes: what is odd, but stops nothing.
+    """
+
+    business_day: str
+    days_checked: list[str]
+    rows_in: int
+    rows_ok: int
+    quarantined: int
+    quarantined_by_reason: dict[str, dict[str, int]]
+    docs: str
+    warnings: list[str]
+
+
+@dataclass
+class _Run:
+    """The run's circumstances, and what it has found so far, batch by batch."""
+
+    settings: Settings
+    day: date
+    accept_unusual_day: bool
+    context: AbstractDataContext
+    extraction: dict[str, Any]
+    raw: dict[date, dict[str, Any]]
+    volumes: dict[str, dict[date, int]]
+    schemas_before: dict[str, pa.Schema]
+    checks: dict[tuple[str, str, str], CheckRecord] = field(default_factory=dict)
+    set_aside: list[SetAside] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    counts: dict[str, TableCounts] = field(default_factory=dict)
+    results: dict[str, list[ExpectationSuiteValidationResult]] = field(default_factory=dict)
+    manifests: list[tuple[Path, dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def failures(self) -> list[Finding]:
+        """What stops the run, the gravest first."""
+        broken = [finding for finding in self.findings if finding.level == "table"]
+        return sorted(broken, key=lambda finding: _GRAVEST.index(finding.check))
+
+
+def validate_day(
+    settings: Settings,
+    day: date,
+    warehouse: Engine,
+    run_id: str,
+    now: datetime,
+    accept_unusual_day: bool = False,
+) -> ValidateResult:
+    """Check business day ``day`` and every earlier raw day that is new or has changed since it was checked.
+
+    A row that breaks a promise goes to the quarantine files with the reason; the rest goes to the checked files, as
+    it is. A promise about a whole day that is broken stops the run, after everything was evaluated and
+    recorded in `ops.check_results`; the checked files of that day, and of D, are then left as they were. The same
+    raw files give the same bytes. Manifests are written last, so a killed run is mended by the next one.
+
+    Parameters
+    ----------
+    settings : Settings
+        Timezone, lake, Data Docs and ``checks``.
+    day : date
+        The business day D, in the shop's timezone.
+    warehouse : Engine
+        Engine of the publish role.
+    run_id : str
+        Key in `ops.runs`.
+    now : datetime
+        The present instant, timezone-aware.
+    accept_unusual_day : bool
+        Take an empty day or an unusual volume as it is, with a note.
+
+    Returns
+    -------
+    ValidateResult
+
+    Raises
+    ------
+    FutureBusinessDay
+        If D is not over.
+    MissingInput
+        If D was not extracted.
+    CheckFailed
+        If a promise about a whole day is broken: columns, future times, an empty day, volume, repeated keys, or too
+        many rows set aside.
+    CheckBroken
+        If a check could not be evaluated.
+    LakeFull
+        If the disk is full; the next run checks the same days again.
+    DatabaseUnreachable, LoginRefused, WarehouseNotReady, PermissionMissing, WarehouseBusy, WarehouseFull
+        If the outcome cannot be recorded; the next run checks the same days again.
+    """
+    require_past(day, now, settings.timezone)
+    lake = settings.lake
+    extraction = lake.root / RAW / "_runs" / f"{day}.json"
+    raw = _manifests(lake, RAW, day)
+    if day not in raw or not extraction.exists():
+        raise MissingInput("the raw data", day, _EXTRACT_FIRST)
+    checked = _manifests(lake, CHECKED, day)
+    # D is always looked at again, so that its outcome is recorded even if nothing changed
+    days = [d for d in raw if d == day or checked.get(d, {}).get("raw_hash") != raw[d]["files_hash"]]
+    run = _Run(
+        settings,
+        day,
+        accept_unusual_day,
+        open_context(),
+        json.loads(extraction.read_text()),
+        raw,
+        {table: {d: manifest["volume"].get(table, 0) for d, manifest in checked.items()} for table in (ORDERS, EVENTS)},
+        _schemas_before(lake, days[0], day),
+    )
+    for batch in _batches(run, days):
+        _check_batch(run, batch)
+    docs = _write_docs(run, days)
+    record(warehouse, day, run_id, run.checks.values(), days, run.set_aside)
+    for manifest, content in run.manifests:
+        lake.write_json(content, manifest)
+    if run.failures:
+        raise _error(run.failures, docs)
+    return _result(run, days, docs)
+
+
+def _check_batch(run: _Run, batch: Sequence[date]) -> None:
+    """Check some days together, and write the files of those that can be used."""
+    files = {day: _read(run, day) for day in batch}
+    odd = _judge_columns(run, files)
+    # a day with an odd file is not looked at any further: what its other tables seem to break may only follow from it
+    good = [day for day in batch if day not in {figures.day for figures in odd}]
+    tables: dict[str, CheckedTable] = {}
+    for name in _TABLES:
+        if days := [day for day in good if name in files[day]]:
+            parts = [files[day][name] for day in days]
+            tables[name] = check_rows(run.context, name, days, parts, run.settings.timezone, tables.get(ORDERS))
+            _note_rows(run, tables[name])
+    figures = {name: [figures_of(table, n) for n in range(len(table.days))] for name, table in tables.items()}
+    for name in dict.fromkeys([*tables, *(one.table for one in odd)]):
+        of_table = [*figures.get(name, []), *(one for one in odd if one.table == name)]
+        _judge_days(run, name, [_with_the_runs_day(run, one) for one in of_table])
+    for name, table in tables.items():
+        for position, one in enumerate(figures[name]):
+            file = write_quarantine(run.settings.lake, table, position)
+            run.set_aside += [SetAside(one.day, name, reason, rows, file) for reason, rows in one.reasons.items()]
+    failed = {finding.day for finding in run.failures}
+    # D stays as it was if any day of the run is bad: its features would be built on all of them
+    usable = [day for day in good if day not in failed and not (day == run.day and failed)]
+    of_day = {day: [one for each in figures.values() for one in each if one.day == day] for day in usable}
+    # a file's way to the disk is mostly waiting
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        written = pool.map(
+            lambda day: write_checked(run.settings.lake, day, run.raw[day], run.extraction, tables, of_day[day]), usable
+        )
+        run.manifests += [manifest for of_one_day in written for manifest in of_one_day]
+    for day in usable:
+        for one in of_day[day]:
+            if one.table in run.volumes:
+                run.volumes[one.table][day] = one.volume
+
+
+def _judge_columns(run: _Run, files: Mapping[date, Mapping[str, pa.Table]]) -> list[DayFigures]:
+    """Find the files whose columns are not as agreed, or not as those of the newest good day before."""
+    odd = []
+    for day, tables in files.items():
+        for name, file in tables.items():
+            problem = disagreement(name, file.schema, run.schemas_before.get(name))
+            if problem is None:
+                run.schemas_before[name] = file.schema
+            else:
+                odd.append(DayFigures(name, day, rows=file.num_rows, columns=problem))
+    return odd
+
+
+def _note_rows(run: _Run, table: CheckedTable) -> None:
+    """Take down how many rows keep each promise about rows."""
+    if run.day in table.days:
+        run.results.setdefault(table.name, []).append(table.result)
+    for kept in (*table.promises, *table.notes):
+        count, rows = len(kept.places), len(table.broken)
+        said = observed(table, kept)
+        _take_down(run, CheckRecord(table.name, kept.promise, kept.column, kept.level, not count, rows, count, said))
+        if kept.level == "note" and count:
+            run.warnings.append(f"{table.name}: {count} {kept.reason}")
+    before = run.counts.get(table.name, TableCounts(0, 0))
+    bad = int((table.broken != 0).sum())
+    run.counts[table.name] = TableCounts(before.rows_in + len(table.broken), before.rows_ok + len(table.broken) - bad)
+
+
+def _with_the_runs_day(run: _Run, figures: DayFigures) -> DayFigures:
+    """Add to the figures of D what is only known of, and only asked of, the run's day."""
+    table = figures.table
+    if figures.day != run.day or table not in run.volumes:
+        return figures
+    future, undated = (run.extraction.get(kind, {}).get(table, {}) for kind in ("future_rows", "undated_rows"))
+    limits = run.settings.checks
+    return replace(
+        figures,
+        future_rows=future.get("count", 0),
+        future_keys=shown_keys(future.get("keys", [])),
+        undated_rows=undated.get("count", 0),
+        usual=usual_rows(run.volumes[table], run.day, limits.baseline_weeks, limits.volume_ratio_limit),
+    )
+
+
+def _judge_days(run: _Run, name: str, figures: list[DayFigures]) -> None:
+    """Check whole days of one table, and take down what is found."""
+    checked = check_days(run.context, name, figures, run.settings.checks, run.accept_unusual_day)
+    of_run_day = [one for one in figures if one.day == run.day]
+    if of_run_day:
+        run.results.setdefault(name, []).append(checked.result)
+    run.findings += checked.findings
+    rows = sum(one.rows for one in figures)
+    for kept in checked.kept:
+        found = [finding for finding in checked.findings if finding.check == kept.promise]
+        said = "; ".join(finding.found for finding in found[:3])
+        if not found and of_run_day and kept.promise in suites.UNUSUAL:
+            said = unusual(of_run_day[0])
+        failed = sum(finding.count for finding in found)
+        _take_down(run, CheckRecord(name, kept.promise, kept.column, kept.level, kept.passed, rows, failed, said))
+    run.warnings += [f"{finding.table}: {finding.found}" for finding in checked.findings if finding.level == "note"]
+    if name == ORDERS and of_run_day and not of_run_day[0].rows and not checked.findings:
+        run.warnings.append(f"{name}: {unusual(of_run_day[0])}")
+
+
+def _take_down(run: _Run, one: CheckRecord) -> None:
+    key = (one.table_name, one.check_name, one.column_name)
+    before = run.checks.setdefault(key, one)
+    if before is not one:
+        run.checks[key] = replace(
+            before,
+            level=one.level,
+            passed=before.passed and one.passed,
+            rows_checked=before.rows_checked + one.rows_checked,
+            rows_failed=before.rows_failed + one.rows_failed,
+            observed="; ".join(filter(None, (before.observed, one.observed))),
+        )
+
+
+def _write_docs(run: _Run, days: list[date]) -> str:
+    index = write_data_docs(
+        run.settings.data_docs / run.day.isoformat(),
+        run.day,
+        days,
+        run.counts,
+        sorted(run.checks.values(), key=lambda check: (_TABLES.index(check.table_name), check.level)),
+        run.set_aside,
+        [str(finding.error("")) for finding in run.failures],
+        run.results,
+    )
+    return index.relative_to(run.settings.home).as_posix()
+
+
+def _error(failures: Sequence[Finding], docs: str) -> CheckFailed:
+    others = len(failures) - 1
+    more = f"{others} other check{'s' if others > 1 else ''} failed as well. " if others else ""
+    return failures[0].error(f"{more}All results: {docs} and ops.check_results.")
+
+
+def _result(run: _Run, days: Sequence[date], docs: str) -> ValidateResult:
+    by_reason: dict[str, dict[str, int]] = {}
+    for rows in run.set_aside:
+        of_table = by_reason.setdefault(rows.table_name, {})
+        of_table[rows.reason] = of_table.get(rows.reason, 0) + rows.rows
+    rows_in = sum(counts.rows_in for counts in run.counts.values())
+    rows_ok = sum(counts.rows_ok for counts in run.counts.values())
+    for warning in run.warnings:
+        log.warning(warning)
+    return ValidateResult(
+        run.day.isoformat(),
+        [day.isoformat() for day in days],
+        rows_in,
+        rows_ok,
+        rows_in - rows_ok,
+        by_reason,
+        docs,
+        run.warnings,
+    )
+
+
+def _batches(run: _Run, days: Sequence[date]) -> Iterator[list[date]]:
+    """Group the days before D, and D by itself: its Data Docs describe it alone."""
+    batch: list[date] = []
+    rows = 0
+    for day in days:
+        more = sum(run.raw[day]["rows"].values())
+        if batch and (rows + more > _BATCH_ROWS or day == run.day):
+            yield batch
+            batch, rows = [], 0
+        batch.append(day)
+        rows += more
+    yield batch
+
+
+def _manifests(lake: Lake, files: str, until: date) -> dict[date, dict[str, Any]]:
+    """Return the days' manifests of a file set up to a day, in order of days."""
+    found = {}
+    for path in sorted((lake.root / files / "_days").glob("*.json")):
+        day = date.fromisoformat(path.stem)
+        if day <= until:
+            found[day] = json.loads(path.read_text())
+    return found
+
+
+def _read(run: _Run, day: date) -> dict[str, pa.Table]:
+    """Read the raw files of a day, and for D those of the snapshots."""
+    names = [name for name in DAILY_TABLES if name in run.raw[day]["rows"]]
+    if day == run.day:
+        names += [name for name in SNAPSHOT_TABLES if name in run.extraction["tables"]]
+    found = {}
+    for name in names:
+        path = run.settings.lake.path(RAW, name, day=day) / FILE
+        if not path.exists():
+            raise MissingInput(f"the raw file of {name}", day, _EXTRACT_FIRST)
+        found[name] = pq.ParquetFile(path).read()
+    return found
+
+
+def _schemas_before(lake: Lake, first: date, run_day: date) -> dict[str, pa.Schema]:
+    """Return each table's columns on the newest checked day before those that are looked at."""
+    schemas = {}
+    for name in _TABLES:
+        until = first if name in DAILY_TABLES else run_day
+        earlier = [day for day in lake.days(CHECKED, name) if day < until]
+        if earlier:
+            schemas[name] = pq.read_schema(lake.path(CHECKED, name, day=earlier[-1]) / FILE)
+    return schemas
