@@ -1,0 +1,89 @@
+"""The wide path in closed form: ridge for the squared heads, penalised logistic regression for the chances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+#: A pass over the training windows: static features (B, F) and training targets (B, Q) of some customers.
+Pass = Callable[[], Iterator[tuple[Floats, Floats]]]
+
+#: Newton steps of the logistic regression; it converges in about five.
+_NEWTON_STEPS = 8
+
+
+def solve_linear_heads(
+    examples: Pass, features: int, chances: npt.NDArray[np.bool_], penalty: float
+) -> tuple[Floats, Floats]:
+    """Solve every head's linear path from the static features.
+
+    Sums over the examples are kept, never the examples, so memory does not grow with the customers.
+
+    Parameters
+    ----------
+    examples : callable
+        Called once per pass; yields blocks of features (B, F) and targets (B, Q), NaN = undefined.
+    features : int
+        F.
+    chances : array of bool, shape (Q,)
+        Heads whose target is 0 or 1 and whose output is log-odds.
+    penalty : float
+        Squared-weight penalty as a share of the number of examples; the intercept is free.
+
+    Returns
+    -------
+    weights : array of float32, shape (F, Q)
+    intercepts : array of float32, shape (Q,)
+        A head without any defined target gets zeros.
+    """
+    heads = len(chances)
+    solution = np.zeros((features + 1, heads))
+    grams = np.zeros((heads, features + 1, features + 1))
+    moments = np.zeros((features + 1, heads))
+    counts = np.zeros(heads)
+    for static, targets in examples():
+        design = _with_intercept(static)
+        defined = np.isfinite(targets)
+        # heads that are defined for the same customers share one product
+        patterns, pattern_of = np.unique(defined.T, axis=0, return_inverse=True)
+        for number, pattern in enumerate(patterns):
+            members = np.flatnonzero(pattern_of.reshape(-1) == number)
+            rows = design[pattern]
+            grams[members] += rows.T @ rows
+            moments[:, members] += rows.T @ targets[pattern][:, members].astype(np.float64)
+        counts += defined.sum(axis=0)
+    for head in np.flatnonzero(~chances & (counts > 0)):
+        solution[:, head] = np.linalg.solve(
+            grams[head] + _penalty_matrix(features, penalty * counts[head]), moments[:, head]
+        )
+    for head in np.flatnonzero(chances & (counts > 0)):
+        solution[:, head] = _logistic(examples, features, int(head), penalty * counts[head])
+    return solution[:-1].astype(np.float32), solution[-1].astype(np.float32)
+
+
+def _logistic(examples: Pass, features: int, head: int, penalty: float) -> npt.NDArray[np.float64]:
+    beta = np.zeros(features + 1)
+    ridge = _penalty_matrix(features, penalty)
+    for _ in range(_NEWTON_STEPS):
+        gradient, hessian = -ridge @ beta, ridge.copy()
+        for static, targets in examples():
+            defined = np.isfinite(targets[:, head])
+            design, truth = _with_intercept(static[defined]), targets[defined, head]
+            chance = 1.0 / (1.0 + np.exp(-np.clip(design @ beta, -30, 30)))
+            gradient += design.T @ (truth - chance)
+            # the floor keeps the system solvable when a feature separates the classes
+            hessian += (design * np.maximum(chance * (1 - chance), 1e-4)[:, None]).T @ design
+        beta = beta + np.linalg.solve(hessian, gradient)
+    return beta
+
+
+def _with_intercept(static: Floats) -> npt.NDArray[np.float64]:
+    return np.concatenate([static.astype(np.float64), np.ones((len(static), 1))], axis=1)
+
+
+def _penalty_matrix(features: int, penalty: float) -> npt.NDArray[np.float64]:
+    # a trace of penalty on the intercept too: nothing else fixes it when there are no features at all
+    return np.diag(np.append(np.full(features, penalty), 1e-9))

@@ -1,0 +1,230 @@
+"""The model registry: a folder per version, whole or not there, and a row in `ops.models`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Engine
+from sqlalchemy.dialects.postgresql import insert
+
+from segmentation.config import Settings
+from segmentation.encoder.expectation import Expectation
+from segmentation.encoder.heads import HeadScale
+from segmentation.encoder.network import NETWORK_REVISION, build_network
+from segmentation.encoder.timelines import EVENT_VOCABULARY, NUMBERS
+from segmentation.encoder.windows import InputPreparation
+from segmentation.lake import replacing
+from segmentation.warehouse import models
+
+#: The version that stands for "no model was trained: the RFM segments are published".
+NO_MODEL = "rfm"
+
+_WEIGHTS, _PREPARATION, _SCHEMA, _LINEAGE = "weights.npz", "preparation.json", "schema.json", "lineage.json"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A network with everything needed to feed it and to read it.
+
+    Attributes
+    ----------
+    schema : dict
+        `schema_of` the settings it was made under.
+    preparation : InputPreparation
+    scale : HeadScale
+    network : keras.Model
+    expectations : dict of str to Expectation
+        Of the heads ``spend`` and ``orders``, as far as the model has them.
+    """
+
+    schema: dict[str, Any]
+    preparation: InputPreparation
+    scale: HeadScale
+    network: Any
+    expectations: dict[str, Expectation]
+
+
+def schema_of(settings: Settings) -> dict[str, Any]:
+    """Return what must be equal for a model to be trained on: JSON-able, one entry per reason to start anew."""
+    from segmentation.features.definitions import FEATURE_NAMES
+
+    return {
+        "network revision": NETWORK_REVISION,
+        "family": settings.encoder.family,
+        "width": settings.encoder.width,
+        "sequence length": settings.features.sequence_length,
+        "horizon days": settings.features.horizon_days,
+        "categories": settings.encoder.categories,
+        "event vocabulary": list(EVENT_VOCABULARY),
+        "event numbers": list(NUMBERS),
+        "features": list(FEATURE_NAMES),
+    }
+
+
+def schema_hash(schema: dict[str, Any]) -> str:
+    """Return the SHA-256 (hex) of a schema."""
+    return hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()
+
+
+def why_not_continue(settings: Settings, version: str) -> str:
+    """Say in words why tonight's model cannot continue an earlier one; '' if it can.
+
+    Parameters
+    ----------
+    settings : Settings
+        Tonight's settings.
+    version : str
+        The earlier model.
+    """
+    if version == NO_MODEL:
+        return "the night before had no model"
+    file = settings.models / version / _SCHEMA
+    if not file.exists():
+        return f"model {version} is not in the registry"
+    before, now = json.loads(file.read_text())["schema"], schema_of(settings)
+    changed = [_change(name, before.get(name), now[name]) for name in now if before.get(name) != now[name]]
+    return f"the schema of model {version} has changed: {'; '.join(changed)}" if changed else ""
+
+
+def _change(name: str, before: Any, now: Any) -> str:
+    if isinstance(before, list) and isinstance(now, list):
+        added, gone = [v for v in now if v not in before], [v for v in before if v not in now]
+        parts = [f"added {', '.join(added)}"] * bool(added) + [f"removed {', '.join(gone)}"] * bool(gone)
+        return f"{name}: {', '.join(parts) or 'another order'}"
+    return f"{name}: {before} before, {now} now"
+
+
+def save_encoder(folder: Path, day: date, encoder: Encoder, lineage: dict[str, Any]) -> str:
+    """Store a model under a version made from the day and its content, and return the version.
+
+    Parameters
+    ----------
+    folder : Path
+        The registry.
+    day : date
+        Business day through which it was trained.
+    encoder : Encoder
+        The model.
+    lineage : dict
+        Where it comes from: parent, cut-offs, losses. Not part of the version.
+
+    Returns
+    -------
+    str
+        ``<day>-<hash>``. Equal content gives an equal version; a folder that is there already is kept.
+
+    Raises
+    ------
+    LakeFull
+        If the disk is full. No version is half there: it is written beside its place and moved.
+    """
+    weights = encoder.network.get_weights()
+    content = {
+        "schema": encoder.schema,
+        "targets": encoder.scale.to_dict(),
+        "expectations": {name: table.to_dict() for name, table in encoder.expectations.items()},
+    }
+    schema = json.dumps(content, indent=1, sort_keys=True)
+    preparation = json.dumps(encoder.preparation.to_dict(), indent=1, sort_keys=True)
+    version = f"{day}-{_content_hash(weights, schema, preparation)[:12]}"
+    place = folder / version
+    if (place / _LINEAGE).exists():
+        return version
+    temporary = folder / f".{version}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        with replacing(temporary / _WEIGHTS) as target, target.open("wb") as file:
+            np.savez(file, **{f"{number:03d}": values for number, values in enumerate(weights)})
+        texts = {
+            _SCHEMA: schema,
+            _PREPARATION: preparation,
+            _LINEAGE: json.dumps(lineage, indent=1, default=str),
+        }
+        for name, text in texts.items():
+            with replacing(temporary / name) as target:
+                target.write_text(text + "\n")
+        temporary.rename(place)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return version
+
+
+def load_encoder(folder: Path, version: str) -> Encoder:
+    """Load a stored model; its network is built anew and given the stored weights.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the registry does not hold the version.
+    """
+    stored = json.loads((folder / version / _SCHEMA).read_text())
+    preparation = InputPreparation.from_dict(json.loads((folder / version / _PREPARATION).read_text()))
+    scale = HeadScale.from_dict(stored["targets"])
+    with np.load(folder / version / _WEIGHTS) as file:
+        weights = [file[name] for name in sorted(file.files)]
+    network = new_network(stored["schema"], preparation, scale)
+    network.set_weights(weights)
+    expectations = {name: Expectation.from_dict(table) for name, table in stored["expectations"].items()}
+    return Encoder(stored["schema"], preparation, scale, network, expectations)
+
+
+def new_network(schema: dict[str, Any], preparation: InputPreparation, scale: HeadScale) -> Any:
+    """Build the untrained network for a schema, a preparation and heads."""
+    return build_network(
+        schema["family"], schema["width"], len(preparation.categories), preparation.width, len(scale.heads)
+    )
+
+
+def record_model(
+    warehouse: Engine,
+    version: str,
+    day: date,
+    encoder: Encoder,
+    parent_version: str | None,
+    held_out_loss: float,
+    metrics: dict[str, Any],
+    run_id: str,
+) -> None:
+    """Write the row of a model into `ops.models`, in one transaction; a row that is there is brought up to date.
+
+    Parameters
+    ----------
+    metrics : dict
+        JSON-able; finite numbers only.
+    """
+    row = {
+        "trained_through": day,
+        "family": encoder.schema["family"],
+        "parent_version": parent_version,
+        "schema_hash": schema_hash(encoder.schema),
+        "held_out_loss": held_out_loss,
+        "metrics": metrics,
+        "path": version,
+        "run_id": run_id,
+    }
+    statement = insert(models).values(model_version=version, created_at=datetime.now(UTC), **row)
+    with warehouse.begin() as connection:
+        connection.execute(statement.on_conflict_do_update(index_elements=[models.c.model_version], set_=row))
+
+
+def _content_hash(weights: Sequence[npt.NDArray[Any]], *texts: str) -> str:
+    digest = hashlib.sha256()
+    for values in weights:
+        digest.update(f"{values.dtype}{values.shape}".encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
+    for text in texts:
+        digest.update(text.encode())
+    return digest.hexdigest()

@@ -1,0 +1,38 @@
+"""TensorFlow, brought up so that the same inputs give the same bytes."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from segmentation.config import EncoderSettings
+
+
+def start_tensorflow(settings: EncoderSettings) -> Any:
+    """Import TensorFlow (seconds) with quiet logs, fixed threads, deterministic kernels and a fresh seed.
+
+    Parameters
+    ----------
+    settings : EncoderSettings
+        ``threads`` is taken over only by the first call of a process: TensorFlow fixes it when it starts.
+
+    Returns
+    -------
+    module
+        ``tensorflow``.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    # oneDNN picks kernels by processor and load: a last digit may differ from run to run
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    import keras
+    import tensorflow as tf
+
+    if tf.config.threading.get_intra_op_parallelism_threads() == 0:
+        tf.config.threading.set_intra_op_parallelism_threads(settings.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(settings.threads)
+    tf.config.experimental.enable_op_determinism()
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(settings.seed)
+    return tf

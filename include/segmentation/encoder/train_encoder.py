@@ -1,0 +1,225 @@
+"""Training: the linear path in closed form, then the whole network with early stopping on held-out customers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segmentation.config import EncoderSettings
+from segmentation.encoder.heads import HeadScale
+from segmentation.encoder.linear import solve_linear_heads
+from segmentation.encoder.network import outlook_loss
+from segmentation.encoder.timelines import NUMBERS
+from segmentation.encoder.windows import Inputs, TrainingWindows
+
+Floats = npt.NDArray[np.float32]
+Predictor = Callable[[Inputs], Floats]
+
+#: Penalty of the linear path, as a share of the examples.
+LINEAR_PENALTY = 0.01
+_PREDICTION_BATCH = 1024
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training did.
+
+    Attributes
+    ----------
+    held_out_loss : float
+        Loss of the kept weights on held-out customers.
+    linear_loss : float
+        The same of the static features' linear path alone; NaN in a warm start.
+    held_out_losses : tuple of float
+        Loss on held-out customers before the first epoch and after each.
+    best_epoch : int
+        Epoch whose weights are kept; 0 = as it started.
+    head_losses : dict of str to float
+        `held_out_loss` by head, unweighted.
+    windows : int
+        Windows trained on in an epoch.
+    """
+
+    held_out_loss: float
+    linear_loss: float
+    held_out_losses: tuple[float, ...]
+    best_epoch: int
+    head_losses: dict[str, float]
+    windows: int
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def predictor(network: Any, sequence_length: int) -> Predictor:
+    """Return a function that gives the network's outputs, float32 (N, Q), for N customers.
+
+    The outputs follow the weights that the network has when it is called.
+    """
+    import tensorflow as tf
+
+    features, heads = network.inputs[2].shape[-1], network.output.shape[-1]
+    forward = tf.function(
+        lambda codes, numbers, static: network([codes, numbers, static], training=False),
+        input_signature=_signature(features)[0],
+        autograph=False,
+    )
+
+    def predict(inputs: Inputs) -> Floats:
+        outputs = np.zeros((len(inputs), heads), np.float32)
+        for rows in inputs.batches(_PREDICTION_BATCH):
+            outputs[rows] = forward(*inputs.take(rows, sequence_length)[0]).numpy()
+        return outputs
+
+    return predict
+
+
+def fit_linear_path(network: Any, training: TrainingWindows, scale: HeadScale) -> None:
+    """Give the network's linear path its closed-form solution on the training windows."""
+
+    def examples() -> Iterator[tuple[Floats, Floats]]:
+        for shard in training.shards():
+            yield shard.static, shard.targets
+
+    from threadpoolctl import threadpool_limits
+
+    layer = network.get_layer("linear")
+    # one thread: how a product is split among threads decides its last digits
+    with threadpool_limits(1):
+        weights, intercepts = solve_linear_heads(examples, layer.kernel.shape[0], _chances(scale), LINEAR_PENALTY)
+    layer.set_weights([weights, intercepts])
+
+
+def train(
+    network: Any,
+    scale: HeadScale,
+    training: TrainingWindows,
+    held_out: TrainingWindows,
+    settings: EncoderSettings,
+    sequence_length: int,
+    cold: bool,
+) -> Training:
+    """Train the network and leave it with the weights that were best on held-out customers.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From `build_network`; a warm start has its parent's weights.
+    scale : HeadScale
+        The Q heads.
+    training, held_out : TrainingWindows
+        Windows to learn from, and windows of other customers to stop by.
+    settings : EncoderSettings
+        Epochs, learning rates, patience, batch size, seed.
+    sequence_length : int
+        T.
+    cold : bool
+        True: the linear path is solved first and the deep part learns what it leaves. False: a short
+        fine-tune of everything.
+
+    Returns
+    -------
+    Training
+        The weights before the first epoch take part in the contest, so training never makes them worse.
+    """
+    import keras
+
+    began = time.perf_counter()
+    seconds = {}
+    if cold:
+        fit_linear_path(network, training, scale)
+        seconds["linear"] = time.perf_counter() - began
+    weights = scale.loss_weights()
+    network.compile(
+        optimizer=keras.optimizers.Adam(
+            settings.learning_rate if cold else settings.warm_learning_rate, global_clipnorm=1.0
+        ),
+        loss=outlook_loss(_chances(scale), weights),
+        # compiling takes longer than the training of a shop of a few thousand customers
+        jit_compile=False,
+    )
+    predict = predictor(network, sequence_length)
+    by_head = _held_out_losses(predict, held_out, scale)
+    losses = [float(by_head @ weights)]
+    best, best_epoch, best_heads = network.get_weights(), 0, by_head
+    draws = np.random.default_rng(settings.seed)
+    for epoch in range(1, (settings.cold_epochs if cold else settings.warm_epochs) + 1):
+        started = time.perf_counter()
+        passed = _epoch(training, settings.batch_size, sequence_length, draws, network)
+        history = network.fit(passed, epochs=1, verbose=0, shuffle=False)
+        by_head = _held_out_losses(predict, held_out, scale)
+        losses.append(float(by_head @ weights))
+        logger.info(
+            "epoch %d: training loss %.4f, held-out loss %.4f (before %.4f), %d windows, %.1f s",
+            epoch, history.history["loss"][-1], losses[-1], losses[-2], len(training), time.perf_counter() - started,
+        )  # fmt: skip
+        if losses[-1] < losses[best_epoch]:
+            best, best_epoch, best_heads = network.get_weights(), epoch, by_head
+        elif epoch - best_epoch >= settings.patience:
+            break
+    network.set_weights(best)
+    seconds["train"] = time.perf_counter() - began - seconds.get("linear", 0.0)
+    return Training(
+        losses[best_epoch],
+        losses[0] if cold else float("nan"),
+        tuple(losses),
+        best_epoch,
+        {head.name: float(loss) for head, loss in zip(scale.heads, best_heads, strict=True)},
+        len(training),
+        seconds,
+    )
+
+
+def _epoch(
+    training: TrainingWindows, batch_size: int, sequence_length: int, draws: np.random.Generator, network: Any
+) -> Any:
+    """Return one pass over the training windows as a `tf.data` pipeline of padded batches."""
+    import tensorflow as tf
+
+    def batches() -> Iterator[tuple[Any, Floats]]:
+        for shard in training.shards(draws):
+            for rows in shard.batches(batch_size, draws):
+                yield shard.take(rows, sequence_length)
+
+    dataset = tf.data.Dataset.from_generator(
+        batches, output_signature=_signature(network.inputs[2].shape[-1], network.output.shape[-1])
+    )
+    # Keras takes a pipeline of unknown length that ends for one that broke off
+    known = tf.data.experimental.assert_cardinality(training.batches(batch_size))
+    return dataset.apply(known).prefetch(2)
+
+
+def _signature(features: int, heads: int = 0) -> tuple[tuple[Any, Any, Any], Any]:
+    import tensorflow as tf
+
+    inputs = (
+        tf.TensorSpec((None, None, 2), tf.int32),
+        tf.TensorSpec((None, None, len(NUMBERS)), tf.float32),
+        tf.TensorSpec((None, features), tf.float32),
+    )
+    return inputs, tf.TensorSpec((None, heads), tf.float32)
+
+
+def _held_out_losses(predict: Predictor, held_out: TrainingWindows, scale: HeadScale) -> npt.NDArray[np.float64]:
+    """Return each head's mean loss over the customers for whom it is defined, shape (Q,)."""
+    chances = _chances(scale)
+    total, count = np.zeros(len(chances)), np.zeros(len(chances))
+    for shard in held_out.shards():
+        outputs = predict(shard).astype(np.float64)
+        known = np.isfinite(shard.targets)
+        truth = np.where(known, shard.targets, 0.0)
+        entropy = np.logaddexp(0.0, outputs) - truth * outputs
+        error = np.where(chances, entropy, (truth - outputs) ** 2)
+        total += np.where(known, error, 0.0).sum(axis=0)
+        count += known.sum(axis=0)
+    return total / np.maximum(count, 1)
+
+
+def _chances(scale: HeadScale) -> npt.NDArray[np.bool_]:
+    return np.array([head.kind == "chance" for head in scale.heads], dtype=bool)
