@@ -1,0 +1,1 @@
+"""The Airflow layer: what stands between Airflow's runs and connections and the product under include/."""

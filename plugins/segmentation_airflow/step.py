@@ -1,0 +1,75 @@
+"""How a step of the product becomes a task: its night handed in, its errors mapped, its failure kept in the ledger."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, task
+
+from segmentation.errors import SegmentationError, Terminal
+from segmentation_airflow.tonight import Report, tonight
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.sdk.definitions.xcom_arg import PlainXComArg
+
+__all__ = ["DEFAULTS", "Report", "record_failure", "step"]
+
+logger = logging.getLogger(__name__)
+
+#: The one place where the product's errors meet Airflow's retries: what no retry can mend fails at once.
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[RetryRule(Terminal, RetryAction.FAIL, reason="no retry helps: somebody has to act first, see the error")]
+)
+
+
+def step(**operator: Any) -> Callable[[Callable[..., Report]], Callable[..., PlainXComArg]]:
+    """Make a task of a function whose first parameter is the night; the others come from tasks before it.
+
+    Parameters
+    ----------
+    **operator
+        Arguments of the Airflow task.
+    """
+
+    def decorate(function: Callable[..., Report]) -> Callable[..., PlainXComArg]:
+        @wraps(function)
+        def run(*args: Report, **kwargs: Report) -> Report:
+            return function(tonight(), *args, **kwargs)
+
+        signature = inspect.signature(function)
+        run.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]
+        return cast("Callable[..., PlainXComArg]", task(multiple_outputs=False, **operator)(run))
+
+    return decorate
+
+
+def record_failure(context: Context) -> None:
+    """Mark the run failed in `ops.runs` after a task has failed for good; a problem here never hides the task's own."""
+    error = context.get("exception")
+    message = str(error) if isinstance(error, SegmentationError | str) else f"{type(error).__name__}: {error}"
+    try:
+        from segmentation.runs import fail_run
+
+        night = tonight(context)
+        fail_run(night.warehouse, night.run_id, f"{context['task'].task_id}: {message}", night.now)
+    except Exception:
+        logger.warning("The run could not be marked failed in ops.runs.", exc_info=True)
+
+
+#: What every task of ours has in common: its owner, its patience, and what happens when it fails.
+DEFAULTS: dict[str, Any] = {
+    "owner": "data-engineering",
+    "retries": 3,
+    "retry_delay": timedelta(minutes=1),
+    "retry_exponential_backoff": 2,
+    "max_retry_delay": timedelta(minutes=15),
+    "retry_policy": RETRY_POLICY,
+    "execution_timeout": timedelta(hours=2),
+    "on_failure_callback": record_failure,
+}

@@ -1,0 +1,71 @@
+"""Days are a chain, so one run at a time, the earliest day first.
+
+`max_active_runs=1` says so to the scheduler, but Airflow does not count across a backfill and the scheduled
+runs, and a backfill brings its own number (10 unless told otherwise). So the first task of each run asks here.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from airflow.sdk import TaskInstanceState
+from sqlalchemy import Engine, select
+
+from segmentation.warehouse import runs
+
+_OVER = {
+    TaskInstanceState.SUCCESS,
+    TaskInstanceState.FAILED,
+    TaskInstanceState.SKIPPED,
+    TaskInstanceState.UPSTREAM_FAILED,
+    TaskInstanceState.REMOVED,
+}
+
+
+def waits_for(dag_id: str, run_id: str, day: date, first_task: str, last_task: str, warehouse: Engine) -> str:
+    """Say which other run goes before this one.
+
+    Parameters
+    ----------
+    dag_id, run_id : str
+        The run that asks; it has entered itself in `ops.runs`.
+    day : date
+        Its business day.
+    first_task, last_task : str
+        Task ids: a run is under way when the first has succeeded and the last is not over.
+    warehouse : Engine
+        Where `ops.runs` tells the business days of the others.
+
+    Returns
+    -------
+    str
+        The reason to wait, in words; empty when it is this run's turn.
+    """
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance as Airflow
+
+    if Airflow.get_dr_count(dag_id=dag_id, states=["running"]) <= 1:
+        return ""
+    states = Airflow.get_task_states(dag_id=dag_id, task_ids=[first_task, last_task])
+    others = [
+        other
+        for other, tasks in states.items()
+        if other != run_id
+        and tasks.get(last_task) not in _OVER
+        and Airflow.get_dagrun_state(dag_id=dag_id, run_id=other) == "running"
+    ]
+    under_way = [other for other in others if states[other].get(first_task) == TaskInstanceState.SUCCESS]
+    if under_way:
+        return f"run {under_way[0]} is under way"
+    days = _business_days(warehouse, others)
+    for other in others:
+        if other not in days:
+            return f"run {other} has just begun and has not said its business day yet"
+        if (days[other], other) < (day, run_id):
+            return f"business day {days[other]} goes first (run {other})"
+    return ""
+
+
+def _business_days(warehouse: Engine, run_ids: list[str]) -> dict[str, date]:
+    with warehouse.connect() as connection:
+        query = select(runs.c.run_id, runs.c.business_day).where(runs.c.run_id.in_(run_ids))
+        return {row.run_id: row.business_day for row in connection.execute(query)}

@@ -1,0 +1,65 @@
+"""Airflow connections as libpq URLs. A URL holds a password: it is handed on, never logged, never in an XCom."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from segmentation.errors import InvalidSetting, MissingConnection
+
+SOURCE = "segmentation_source"
+WAREHOUSE = "segmentation_warehouse"
+
+_POSTGRES = ("postgres", "postgresql")
+
+
+def url_of(conn_id: str) -> str:
+    """Return the libpq URL of an Airflow connection.
+
+    Parameters
+    ----------
+    conn_id : str
+        ``segmentation_source`` or ``segmentation_warehouse``.
+
+    Returns
+    -------
+    str
+        ``postgresql://user:password@host:port/database``, special characters percent-encoded.
+
+    Raises
+    ------
+    MissingConnection
+        If there is no such connection.
+    InvalidSetting
+        If it is not a Postgres connection.
+    """
+    try:
+        connection = Connection.get(conn_id)
+    except AirflowNotFoundException as error:
+        raise MissingConnection(conn_id) from error
+    return libpq_url(connection)
+
+
+def libpq_url(connection: Connection) -> str:
+    """Write a Postgres connection as a libpq URL; its extras (``sslmode`` …) become parameters.
+
+    Raises
+    ------
+    InvalidSetting
+        If it is not a Postgres connection.
+    """
+    if connection.conn_type not in _POSTGRES:
+        raise InvalidSetting(
+            f"AIRFLOW_CONN_{connection.conn_id.upper()}",
+            connection.conn_type,
+            "the connection has to be a Postgres one, like postgresql://user:password@host:5432/database.",
+        )
+    login = quote(connection.login or "", safe="")
+    password = f":{quote(connection.password, safe='')}" if connection.password else ""
+    port = f":{connection.port}" if connection.port else ""
+    host = f"{login}{password}@{connection.host or 'localhost'}{port}"
+    extras = {name: value for name, value in connection.extra_dejson.items() if isinstance(value, str | int)}
+    query = f"?{urlencode(extras)}" if extras else ""
+    return f"postgresql://{host}/{quote(connection.schema or '', safe='')}{query}"
