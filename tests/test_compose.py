@@ -1,0 +1,94 @@
+"""No container engine runs here, so what can be checked of the compose file without one is checked."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+COMPOSE = (ROOT / "docker-compose.yml").read_text()
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE)["services"]
+EXAMPLE = dict(
+    line.split("=", 1) for line in (ROOT / ".env.example").read_text().splitlines() if line and not line.startswith("#")
+)
+
+
+def test_every_variable_is_in_the_example_and_every_example_is_used() -> None:
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)", COMPOSE))
+    assert used == set(EXAMPLE)
+
+
+def test_no_password_or_key_has_a_default() -> None:
+    secret = [name for name in EXAMPLE if re.search("PASSWORD|KEY|SECRET", name)]
+    assert len(secret) >= 8
+    for name in secret:
+        assert EXAMPLE[name] == ""
+        for use in re.findall(r"(?<!\$)\$\{" + name + r"[^}]*\}", COMPOSE):
+            assert use == "${" + name + ":?set it in .env}", f"{use} would start with an empty or default secret"
+
+
+def test_the_stack_is_whole_and_waits_for_its_parts() -> None:
+    assert set(SERVICES) == {"postgres", "setup", "api-server", "scheduler", "dag-processor", "triggerer"}
+    volumes = set(yaml.safe_load(COMPOSE)["volumes"])
+    for name, service in SERVICES.items():
+        assert "healthcheck" in service or name == "setup", f"{name} has no health check"
+        assert set(service.get("depends_on", {})) <= set(SERVICES)
+        for volume in service.get("volumes", []):
+            assert volume.split(":")[0] in volumes
+    assert SERVICES["api-server"]["ports"] == ["127.0.0.1:8080:8080"]
+
+
+def test_our_containers_do_not_run_as_root() -> None:
+    assert re.search(r"^USER airflow$", DOCKERFILE, re.MULTILINE)
+    for name, service in SERVICES.items():
+        if name != "postgres":
+            assert service["user"] == "50000"
+            assert service["cap_drop"] == ["ALL"]
+
+
+def test_what_the_image_copies_exists() -> None:
+    for line in re.findall(r"^COPY (?:--chown=\S+ )?(.+)$", DOCKERFILE, re.MULTILINE):
+        for source in line.split()[:-1]:
+            assert (ROOT / source).exists(), source
+
+
+def commands() -> list[list[str]]:
+    found = []
+    for service in SERVICES.values():
+        command = service.get("command", [])
+        lines = command[-1].replace("\\\n", " ").splitlines() if command[:1] == ["bash"] else [shlex.join(command)]
+        found += [shlex.split(line) for line in lines if line.strip()]
+        check = service.get("healthcheck", {}).get("test", [])
+        found += [check[1:]] if check[1:2] == ["airflow"] else []
+    return found
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: " ".join(command[:3]))
+def test_every_command_and_option_starts_in_a_plain_shell(command: list[str], tmp_path: Path) -> None:
+    words = [word for word in command if not word.startswith("-")]
+    depth = 3 if words[:2] in (["airflow", "db"], ["airflow", "users"], ["airflow", "jobs"]) else 2
+    shown = subprocess.run(
+        [str(Path(sys.executable).parent / words[0]), *words[1:depth], "--help"],
+        env=os.environ
+        | {
+            "AIRFLOW_HOME": str(tmp_path),
+            "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+            "COLUMNS": "200",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr[-1000:]
+    for option in (word for word in command if word.startswith("--")):
+        assert option in shown.stdout, f"{' '.join(words[:depth])} has no option {option}"
