@@ -12,7 +12,7 @@ marked stale in `ops.runs`, beside the backfill command that brings it forward.
 `airflow backfill create --dag-id segmentation_nightly --from-date 2017-10-01 --to-date 2017-10-07`
 
 Reads connection `segmentation_source` (a role that only reads). Writes the lake, the models, the Data Docs and,
-through connection `segmentation_warehouse`, `marts.*` and `ops.*`. Owner: data engineering. Runbook: `docs/runbook.md`.
+through connection `segmentation_warehouse`, `marts.*` and `ops.*`. Owner: data engineering. Runbook: `docs/RUNBOOK.md`.
 """
 
 from datetime import timedelta
@@ -62,10 +62,11 @@ def validate(night: Tonight) -> Report:
 @step()
 def features(night: Tonight) -> Report:
     """Describe each customer as of the day's end; settle which earlier night this one builds on."""
+    from segmentation.encoder.encode_day import can_continue
     from segmentation.features.build_features import build_features
 
     base = night.find_base()
-    return report(build_features(night.settings, night.day, warm=base is not None), base=base)
+    return report(build_features(night.settings, night.day, can_continue(night.settings, base)), base=base)
 
 
 @step()

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from segmentation.config import Settings
 from segmentation.errors import SegmentationError
 
 app = typer.Typer(
@@ -137,18 +138,9 @@ def run(
     ] = False,
 ) -> None:
     """Run one night in this process, without Airflow, for debugging."""
-    from segmentation.config import settings
     from segmentation.night import run_night
 
-    chosen, source, warehouse = settings(), source_url, warehouse_url
-    if source is None or warehouse is None:
-        from segmentation.demo.run_demo import demo_settings, newest_stack
-
-        stack = newest_stack(DEMO_ROOT)
-        chosen = demo_settings(stack)
-        environment = stack.environment()
-        source = source or environment["AIRFLOW_CONN_SEGMENTATION_SOURCE"]
-        warehouse = warehouse or environment["AIRFLOW_CONN_SEGMENTATION_WAREHOUSE"]
+    chosen, source, warehouse = _databases(source_url, warehouse_url)
     night = run_night(chosen, _day(day), source, warehouse, search=search, accept_unusual_day=accept_unusual_day)
     for step, seconds in night.seconds.items():
         console.print(f"{step:<10}{seconds:7.1f} s")
@@ -194,6 +186,57 @@ def docs(folder: Annotated[Path, typer.Option(help="where the pages lie")] = Pat
     (folder / "TABLES.md").write_text(tables_doc())
     (folder / "SETTINGS.md").write_text(settings_doc())
     console.print(f"Wrote {folder}/TABLES.md and {folder}/SETTINGS.md.")
+
+
+@bench.command("extract")
+def bench_extract(
+    rows: Annotated[int, typer.Option(min=10_000, help="events in the clickstream that is made for it")] = 3_000_000,
+    repeats: Annotated[int, typer.Option(min=1, help="runs of each way; the medians are compared")] = 3,
+) -> None:
+    """Time the extraction beside raw binary COPY of the same rows, on an embedded Postgres."""
+    from tempfile import TemporaryDirectory
+
+    from segmentation.bench.extract import bench_extract as measure
+    from segmentation.bench.extract import make_bench_source
+    from segmentation.demo import postgres
+
+    with TemporaryDirectory(prefix="segmentation-bench-") as folder:
+        data_dir = Path(folder) / "data"
+        try:
+            url, day = make_bench_source(postgres.start(data_dir), rows)
+            for line in measure(url, Settings(home=Path(folder) / "home"), day, repeats).lines():
+                typer.echo(line)
+        finally:
+            postgres.stop(data_dir, mode="immediate")
+
+
+@bench.command("future")
+def bench_future(
+    day: Annotated[str, typer.Option(help="business day whose labels are judged, YYYY-MM-DD")],
+    source_url: SourceUrl = None,
+) -> None:
+    """Score a day's segments, and both baselines, on what customers really did in the 28 days after."""
+    from segmentation.bench.future import score_future
+
+    chosen, source, _ = _databases(source_url, None)
+    typer.echo(score_future(chosen, _day(day), source_url=source).round(4).to_string(index=False))
+
+
+def _databases(source_url: str | None, warehouse_url: str | None) -> tuple[Settings, str, str]:
+    """Return settings and both URLs: those given, or the demo's."""
+    from segmentation.config import settings
+
+    if source_url and warehouse_url:
+        return settings(), source_url, warehouse_url
+    from segmentation.demo.run_demo import demo_settings, newest_stack
+
+    stack = newest_stack(DEMO_ROOT)
+    environment = stack.environment()
+    return (
+        demo_settings(stack),
+        source_url or environment["AIRFLOW_CONN_SEGMENTATION_SOURCE"],
+        warehouse_url or environment["AIRFLOW_CONN_SEGMENTATION_WAREHOUSE"],
+    )
 
 
 def _day(text: str) -> date:

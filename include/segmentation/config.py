@@ -102,7 +102,7 @@ class ClusterSettings(_Step):
     )
     bootstraps: int = Field(5, ge=2, description="resamples for the stability of each k")
     sample: int = Field(20_000, ge=1_000, description="customers used for the search of k, at most")
-    hysteresis: float = Field(0.10, ge=0, lt=1, description="a customer moves only to a centroid nearer by this share")
+    hysteresis: float = Field(0.20, ge=0, lt=1, description="a customer moves only to a centroid nearer by this share")
     search_every_days: int = Field(7, ge=1, description="days between full searches of k; other nights refit")
     seed: int = Field(20170101, description="seed of every random draw")
 

@@ -84,7 +84,7 @@ def run_night(
     """
     from segmentation import runs
     from segmentation.clusters.recluster import recluster
-    from segmentation.encoder.encode_day import encode_day
+    from segmentation.encoder.encode_day import can_continue, encode_day
     from segmentation.evaluate.evaluate_day import evaluate_day
     from segmentation.extract.extract_day import extract_day
     from segmentation.features.build_features import build_features
@@ -110,7 +110,7 @@ def run_night(
         step("extract", lambda: extract_day(settings, day, source_url, clock))
         step("validate", lambda: validate_day(settings, day, warehouse, run_id, clock, accept_unusual_day))
         base = runs.base_night(warehouse, day)
-        step("features", lambda: build_features(settings, day, warm=base is not None))
+        step("features", lambda: build_features(settings, day, can_continue(settings, base)))
         step("encode", lambda: encode_day(settings, day, base, warehouse, run_id))
         clustered = step("cluster", lambda: recluster(settings, day, base, search))
         version = clustered.segmentation_version

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
 from segmentation.calendar import day_interval
 from segmentation.catalog import EXTRACT_ROLE, NIGHTLY_DAG, PUBLISH_ROLE
@@ -30,7 +30,6 @@ QUICK = {
 }
 #: A shop too small for a model: RFM segments are published.
 NO_MODEL = {"SEGMENTATION_ENCODER__MINIMUM_CUSTOMERS": "100000"}
-ONLY_WAIT_FOR_SOURCE = "(?!wait_for_source).*"
 
 
 @dataclass
@@ -40,19 +39,29 @@ class Place:
     shop: Engine
     warehouse: Engine
 
-    def run(self, **arguments: Any) -> Any:
-        """Run one night to its end with `dag.test()` and return Airflow's run."""
+    def run(self, day: date, *, retries: int | None = None, only_wait: bool = False) -> Any:
+        """Run one night to its end with `dag.test()` and return Airflow's run.
+
+        Parameters
+        ----------
+        day : date
+            Business day, given as the form does.
+        retries : int, optional
+            Retries of each task, without a pause between them; the DAG's own by default.
+        only_wait : bool
+            Whether every task after the first is passed over.
+        """
         from airflow.dag_processing.dagbag import DagBag
 
         settings.cache_clear()
         dag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]).dags[NIGHTLY_DAG]
-        conf = {
-            name: value.isoformat() if isinstance(value, date) else value
-            for name, value in arguments.pop("conf").items()
-        }
-        # runs of one instant would share their id
-        began = datetime.now(UTC)
-        return dag.test(logical_date=None, run_after=began, run_conf=conf, **arguments)
+        for task in dag.tasks if retries is not None else ():
+            task.retries, task.retry_delay = retries, timedelta(0)
+        return dag.test(
+            logical_date=None,
+            run_conf={"business_day": day.isoformat()},
+            mark_success_pattern="(?!wait_for_source).*" if only_wait else None,
+        )
 
     def ledger(self, run_id: str) -> Any:
         """Return the run's row of `ops.runs`."""
@@ -115,7 +124,7 @@ def make_place(
 @pytest.fixture(scope="module")
 def first_night(make_place: Callable[..., Place]) -> tuple[Place, Any]:
     place = make_place()
-    return place, place.run(conf={"business_day": DAY})
+    return place, place.run(DAY)
 
 
 def test_every_task_succeeds_and_the_marts_are_filled(first_night: tuple[Place, Any]) -> None:
@@ -182,10 +191,10 @@ def test_a_gate_holds_the_night_and_the_labels_stay(
     make_place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = make_place(**NO_MODEL)
-    assert _states(place.run(conf={"business_day": DAY})) == ALL_SUCCEEDED
+    assert _states(place.run(DAY)) == ALL_SUCCEEDED
     before = place.rows("select * from marts.customer_segments order by customer_id")
     monkeypatch.setenv("SEGMENTATION_EVALUATE__MOVED_SHARE_LIMIT", "0")
-    run = place.run(conf={"business_day": WEEK_LATER})
+    run = place.run(WEEK_LATER)
     assert _states(run) == ALL_SUCCEEDED | {"publish": "skipped"}
     assert place.rows("select * from marts.customer_segments order by customer_id") == before
     ledger = place.ledger(run.run_id)
@@ -203,7 +212,7 @@ def test_what_no_retry_can_mend_fails_at_once(make_place: Callable[..., Place]) 
         )
         ids = list(lost.scalars())
         owner.execute(text("delete from shop.order_items where order_id = any(:ids)"), {"ids": ids})
-    run = place.run(conf={"business_day": DAY})
+    run = place.run(DAY)
     done = {"wait_for_source": "success", "extract": "success", "validate": "failed"}
     assert _states(run) == dict.fromkeys(TASKS, "upstream_failed") | done
     assert _tries(run)["validate"] == 1
@@ -231,7 +240,7 @@ def test_the_source_is_waited_for_without_a_worker(
 
     late = threading.Timer(4, an_order_comes_in)
     late.start()
-    run = place.run(conf={"business_day": yesterday}, mark_success_pattern=ONLY_WAIT_FOR_SOURCE)
+    run = place.run(yesterday, only_wait=True)
     late.join()
     assert _states(run)["wait_for_source"] == "success"
     assert _tries(run)["wait_for_source"] == 1
@@ -240,24 +249,51 @@ def test_the_source_is_waited_for_without_a_worker(
     assert told.index("Pausing task as DEFERRED") < told.index(f"the source goes past the end of {yesterday}")
 
 
+def test_an_outage_is_retried_and_then_told(make_place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch) -> None:
+    place = make_place()
+    url = make_url(os.environ["AIRFLOW_CONN_SEGMENTATION_SOURCE"]).set(port=1)
+    monkeypatch.setenv("AIRFLOW_CONN_SEGMENTATION_SOURCE", url.render_as_string(hide_password=False))
+    run = place.run(DAY, retries=1)
+    assert _states(run)["wait_for_source"] == "failed"
+    assert _tries(run)["wait_for_source"] == 2
+    ledger = place.ledger(run.run_id)
+    assert ledger.status == "failed"
+    assert "cannot be reached" in ledger.message
+
+
+def test_without_a_warehouse_the_task_still_tells_why(
+    make_place: Callable[..., Place],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    place = make_place()
+    url = make_url(os.environ["AIRFLOW_CONN_SEGMENTATION_WAREHOUSE"]).set(port=1)
+    monkeypatch.setenv("AIRFLOW_CONN_SEGMENTATION_WAREHOUSE", url.render_as_string(hide_password=False))
+    run = place.run(DAY, retries=0)
+    assert _states(run) == dict.fromkeys(TASKS, "upstream_failed") | {"wait_for_source": "failed"}
+    told = capsys.readouterr().out + caplog.text
+    assert "the warehouse database at 127.0.0.1:1/" in told
+    assert "The run could not be marked failed in ops.runs" in told
+    assert url.password not in told
+
+
 def test_a_wrong_password_is_told_without_showing_it(
     make_place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = make_place()
-    url = os.environ["AIRFLOW_CONN_SEGMENTATION_SOURCE"]
-    monkeypatch.setenv(
-        "AIRFLOW_CONN_SEGMENTATION_SOURCE", url.replace(url.split(":")[2].split("@")[0], "wrong-password")
-    )
-    run = place.run(conf={"business_day": DAY})
+    url = make_url(os.environ["AIRFLOW_CONN_SEGMENTATION_SOURCE"]).set(password="no-such-password")
+    monkeypatch.setenv("AIRFLOW_CONN_SEGMENTATION_SOURCE", url.render_as_string(hide_password=False))
+    run = place.run(DAY)
     assert _states(run) == dict.fromkeys(TASKS, "upstream_failed") | {"wait_for_source": "failed"}
     assert _tries(run)["wait_for_source"] == 1
     ledger = place.ledger(run.run_id)
     assert f"refuses user '{EXTRACT_ROLE}'" in ledger.message
-    assert "wrong-password" not in ledger.message
+    assert "no-such-password" not in ledger.message
 
 
 def test_the_future_is_refused(make_place: Callable[..., Place]) -> None:
     place = make_place()
-    run = place.run(conf={"business_day": datetime.now(UTC).date() + timedelta(days=3)})
+    run = place.run(datetime.now(UTC).date() + timedelta(days=3))
     assert _states(run)["wait_for_source"] == "failed"
     assert "has not ended in the shop's timezone" in place.ledger(run.run_id).message

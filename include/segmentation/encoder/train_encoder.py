@@ -23,6 +23,9 @@ Predictor = Callable[[Inputs], Floats]
 
 #: Penalty of the linear path, as a share of the examples.
 LINEAR_PENALTY = 0.01
+#: Steps before a training may end for want of gain: the deep part starts at nothing, and until it has found
+#: something the loss stands still.
+FEWEST_STEPS = 60
 _PREDICTION_BATCH = 1024
 
 logger = logging.getLogger(__name__)
@@ -149,6 +152,7 @@ def train(
     losses = [float(by_head @ weights)]
     best, best_epoch, best_heads = network.get_weights(), 0, by_head
     draws = np.random.default_rng(settings.seed)
+    steps = training.batches(settings.batch_size)
     for epoch in range(1, (settings.cold_epochs if cold else settings.warm_epochs) + 1):
         started = time.perf_counter()
         passed = _epoch(training, settings.batch_size, sequence_length, draws, network)
@@ -161,7 +165,7 @@ def train(
         )  # fmt: skip
         if losses[-1] < losses[best_epoch]:
             best, best_epoch, best_heads = network.get_weights(), epoch, by_head
-        elif epoch - best_epoch >= settings.patience:
+        elif epoch - best_epoch >= settings.patience and epoch * steps >= FEWEST_STEPS:
             break
     network.set_weights(best)
     seconds["train"] = time.perf_counter() - began - seconds.get("linear", 0.0)

@@ -33,7 +33,7 @@ class SegmentSummary:
     revenue_share_28d : float or None
         That as a share (0 to 1) of the shop's; None if the shop sold nothing.
     distinctive : str
-        What sets the segment apart, strongest first.
+        What sets the segment apart, in short, strongest first.
     """
 
     segment_id: int
@@ -51,6 +51,10 @@ class NightSummary:
 
     as_of: date | None
     segments: list[SegmentSummary]
+
+
+#: Traits named for each segment; all of them, with figures, are in marts.segment_profiles.
+_TRAITS_SHOWN = 3
 
 
 def _example(title: str, file: str) -> ExampleQuery:
@@ -89,7 +93,7 @@ def night_summary(engine: Engine) -> NightSummary:
                 share=row["share"],
                 revenue_28d=row["revenue_28d"],
                 revenue_share_28d=row["revenue_share_28d"],
-                distinctive="; ".join(row["distinctive"]),
+                distinctive="; ".join(trait.partition(":")[0] for trait in row["distinctive"][:_TRAITS_SHOWN]),
             )
             for row in rows
         ],

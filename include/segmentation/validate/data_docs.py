@@ -54,7 +54,7 @@ def write_data_docs(
     checks: Sequence[CheckRecord],
     set_aside: Sequence[SetAside],
     failures: Sequence[str],
-    results: Mapping[str, Sequence[ExpectationSuiteValidationResult]],
+    results: Mapping[str, ExpectationSuiteValidationResult],
 ) -> Path:
     """Replace the pages of one run.
 
@@ -72,8 +72,8 @@ def write_data_docs(
         Outcomes over all these days.
     failures : sequence of str
         Messages of the table-level failures, if any.
-    results : mapping of str to sequence of ExpectationSuiteValidationResult
-        Per table, results of its suites for the run's day, without values of rows.
+    results : mapping of str to ExpectationSuiteValidationResult
+        Per table, and for ``days``, result of the suite for the run's day, without values of rows.
 
     Returns
     -------
@@ -87,8 +87,8 @@ def write_data_docs(
     """
     for page in folder.glob("*.html"):
         page.unlink()
-    for table, of_table in results.items():
-        parts = [f'<p><a href="index.html">All tables of {day}</a></p>', *_rendered(of_table)]
+    for table, result in results.items():
+        parts = [f'<p><a href="index.html">All tables of {day}</a></p>', *_rendered(result)]
         _write(folder / f"{table}.html", _page(f"Checks of {table}, {day}", parts))
     index = folder / "index.html"
     parts = _index(days_checked, counts, checks, set_aside, failures, results)
@@ -102,7 +102,7 @@ def _index(
     checks: Sequence[CheckRecord],
     set_aside: Sequence[SetAside],
     failures: Sequence[str],
-    results: Mapping[str, Sequence[ExpectationSuiteValidationResult]],
+    results: Mapping[str, ExpectationSuiteValidationResult],
 ) -> list[str]:
     span = f"{days_checked[0]} to {days_checked[-1]}" if len(days_checked) > 1 else f"{days_checked[0]}"
     verdict = '<p class="broken">The day is not used.</p>' if failures else '<p class="kept">The day is used.</p>'
@@ -124,6 +124,7 @@ def _index(
                 for table, count in counts.items()
             ],
         ),
+        *(['<p><a href="days.html">Checks of the run\'s day as a whole</a></p>'] if "days" in results else []),
         "<h2>Promises, over all days looked at</h2>",
         _table(
             ("table", "promise", "column", "level", "kept", "rows", "rows that break it", "found"),
@@ -160,17 +161,15 @@ def _section_view() -> DefaultJinjaSectionView:
     return DefaultJinjaSectionView()
 
 
-def _rendered(table_results: Sequence[ExpectationSuiteValidationResult]) -> list[str]:
+def _rendered(result: ExpectationSuiteValidationResult) -> list[str]:
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 
-    parts = []
-    for result in table_results:
-        parts.append(f"<h2>{escape(str(result.suite_name))}</h2>")
-        document = ValidationResultsPageRenderer().render(result).to_json_dict()
-        # the first section repeats suite and versions; the index says what matters of it
-        for number, section in enumerate(document["sections"][1:]):
-            parts.append(_section_view().render({"section": section, "section_loop": {"index": number}}))
-    return parts
+    document = ValidationResultsPageRenderer().render(result).to_json_dict()
+    # the first section repeats suite and versions; the index says what matters of it
+    return [
+        _section_view().render({"section": section, "section_loop": {"index": number}})
+        for number, section in enumerate(document["sections"][1:])
+    ]
 
 
 def _write(target: Path, page: str) -> None:

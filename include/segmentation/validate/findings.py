@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from segmentation.catalog import ORDERS
 from segmentation.config import CheckSettings
 from segmentation.errors import CheckFailed
+from segmentation.extract.contract import KEYS, TIME_COLUMNS
 from segmentation.validate import suites
 from segmentation.validate.columns import Disagreement
 from segmentation.validate.usual import Usual
@@ -113,12 +114,12 @@ def shown(word: object) -> str:
 
 
 def day_frame(figures: Sequence[DayFigures], limits: CheckSettings) -> pd.DataFrame:
-    """Return the frame that a table's day suite looks at: a row per day.
+    """Return the frame that the day suite looks at: a row per day and table.
 
     Parameters
     ----------
     figures : sequence of DayFigures
-        Days of one table.
+        Days, of any tables.
     limits : CheckSettings
         ``empty_day_expected_rows`` decides whether a day may be empty.
     """
@@ -129,6 +130,7 @@ def day_frame(figures: Sequence[DayFigures], limits: CheckSettings) -> pd.DataFr
 
     return pd.DataFrame(
         {
+            "table": [day.table for day in figures],
             "day": [day.day.isoformat() for day in figures],
             "columns": [day.columns.column if day.columns else "as agreed" for day in figures],
             "rows": [day.rows for day in figures],
@@ -174,20 +176,30 @@ class Finding:
         )
 
 
-def finding(kept: Kept, day: DayFigures, limits: CheckSettings) -> Finding:
+def column_of(promise: str, table: str) -> str:
+    """Return the column that a promise about days is about; empty for the whole table."""
+    if promise in (suites.NOTHING_IN_THE_FUTURE, suites.EVERY_ROW_DATED):
+        return TIME_COLUMNS[table]
+    return KEYS[table][0] if promise == suites.FEW_REPEATED else ""
+
+
+def finding(kept: Kept, level: str, day: DayFigures, limits: CheckSettings) -> Finding:
     """Put a broken promise about a day into words.
 
     Parameters
     ----------
     kept : Kept
         One of the promises about days in `suites`.
+    level : str
+        ``table`` (the run stops) or ``note``.
     day : DayFigures
         The day that breaks it.
     limits : CheckSettings
         The limits that were applied.
     """
     own = day.rows - day.lone
-    column, count, keys = kept.column or None, day.volume, []
+    column: str | None = column_of(kept.promise, day.table) or None
+    count, keys = day.volume, list[str]()
     if kept.promise == suites.COLUMNS_AGREED and day.columns is not None:
         column, count = day.columns.column, day.rows
         found = f"on {day.day} {day.columns.text}"
@@ -213,7 +225,7 @@ def finding(kept: Kept, day: DayFigures, limits: CheckSettings) -> Finding:
     else:
         found = unusual(day)
     remedy = _REMEDIES.get(kept.promise, "")
-    return Finding(day.day, kept.level, day.table, column, kept.promise, count, found, remedy, keys)
+    return Finding(day.day, level, day.table, column, kept.promise, count, found, remedy, keys)
 
 
 def unusual(day: DayFigures) -> str:

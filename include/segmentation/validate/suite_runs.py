@@ -43,10 +43,6 @@ class Kept:
         """Return the same with other rows that break it."""
         return replace(self, places=places, passed=not len(places))
 
-    def as_note(self) -> Kept:
-        """Return the same, to be reported only."""
-        return replace(self, level="note")
-
 
 @dataclass(frozen=True)
 class SuiteRun:

@@ -1,4 +1,4 @@
-"""What must be true of each table, as Great Expectations suites: one per table for its rows, one for its days.
+"""What must be true of each table, as Great Expectations suites: one per table for its rows, one for their days.
 
 Every expectation carries in ``meta`` the promise in words, the column it is about, its level (``row``: rows that
 break it are set aside with ``reason``; ``note``: it is only reported; ``table``: a day that breaks it stops the
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from segmentation.catalog import CUSTOMERS, EVENT_TYPES, EVENTS, ORDER_ITEMS, ORDERS, PRODUCTS
+from segmentation.catalog import CUSTOMERS, DAILY_TABLES, EVENT_TYPES, EVENTS, ORDER_ITEMS, ORDERS, PRODUCTS
 from segmentation.extract.contract import KEYS, TIME_COLUMNS
 
 if TYPE_CHECKING:
@@ -31,6 +31,14 @@ FEW_REPEATED = "few keys are repeated"
 FEW_SET_ASIDE = "few rows are set aside"
 #: These say that the day is unusual, not that it is wrong: `accept_unusual_day` turns them into notes.
 UNUSUAL = (DAY_NOT_EMPTY, NOT_FAR_FEWER, NOT_FAR_MORE)
+#: Promises about days that are made for some tables only.
+MADE_FOR = {
+    NOTHING_IN_THE_FUTURE: DAILY_TABLES,
+    EVERY_ROW_DATED: (ORDERS, EVENTS),
+    DAY_NOT_EMPTY: (ORDERS,),
+    NOT_FAR_FEWER: (ORDERS, EVENTS),
+    NOT_FAR_MORE: (ORDERS, EVENTS),
+}
 
 
 def row_suite(table: str) -> ExpectationSuite:
@@ -40,90 +48,46 @@ def row_suite(table: str) -> ExpectationSuite:
     return ExpectationSuite(name=table, expectations=_ROWS[table]())
 
 
-def day_suite(table: str, duplicate_share_limit: float, quarantine_share_limit: float) -> ExpectationSuite:
-    """Return what must be true of every day of a table, the run's day more than the days before it.
+def day_suite(duplicate_share_limit: float, quarantine_share_limit: float) -> ExpectationSuite:
+    """Return what must be true of every day of every table; what does not apply to a table is null in its rows.
 
     Parameters
     ----------
-    table : str
-        Contract name of the table.
     duplicate_share_limit, quarantine_share_limit : float
         Shares (0 to 1) of a day's rows.
     """
     import great_expectations.expectations as gxe
     from great_expectations import ExpectationSuite
 
-    time = TIME_COLUMNS.get(table, "")
-    key = KEYS[table][0]
-    expectations = [
-        _promise(gxe.ExpectColumnValuesToBeInSet, COLUMNS_AGREED, "table", column="columns", value_set=["as agreed"]),
-        _promise(
-            gxe.ExpectColumnValuesToBeBetween,
-            NOTHING_IN_THE_FUTURE,
+    def at_most(promise: str, column: str, limit: float, level: str = "table", reason: str = "") -> Expectation:
+        between = gxe.ExpectColumnValuesToBeBetween
+        return _promise(between, promise, level, reason=reason, column=column, max_value=limit)
+
+    def no_less(promise: str, larger: str, smaller: str) -> Expectation:
+        return _promise(
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB,
+            promise,
             "table",
-            about=time,
-            column="future_rows",
-            max_value=0,
-        ),
-    ]
-    if table in (ORDERS, EVENTS):
-        expectations.append(
-            _promise(
-                gxe.ExpectColumnValuesToBeBetween,
-                EVERY_ROW_DATED,
-                "note",
-                about=time,
-                reason="rows of the source have no usable time, belong to no day and are left out",
-                column="undated_rows",
-                max_value=0,
-            )
+            column_A=larger,
+            column_B=smaller,
+            or_equal=True,
+            ignore_row_if="either_value_is_missing",
         )
-    if table == ORDERS:
-        expectations.append(
-            _promise(
-                gxe.ExpectColumnPairValuesAToBeGreaterThanB,
-                DAY_NOT_EMPTY,
-                "table",
-                column_A="rows",
-                column_B="fewest_rows",
-                or_equal=True,
-            )
-        )
-    if table in (ORDERS, EVENTS):
-        expectations += [
-            _promise(
-                gxe.ExpectColumnPairValuesAToBeGreaterThanB,
-                promise,
-                "table",
-                column_A=larger,
-                column_B=smaller,
-                or_equal=True,
-                ignore_row_if="either_value_is_missing",
-            )
-            for promise, larger, smaller in (
-                (NOT_FAR_FEWER, "volume", "usual_at_least"),
-                (NOT_FAR_MORE, "usual_at_most", "volume"),
-            )
-        ]
+
+    undated = "rows of the source have no usable time, belong to no day and are left out"
     return ExpectationSuite(
-        name=f"{table} by day",
+        name="days",
         expectations=[
-            *expectations,
             _promise(
-                gxe.ExpectColumnValuesToBeBetween,
-                FEW_REPEATED,
-                "table",
-                about=key,
-                column="repeated_share",
-                max_value=duplicate_share_limit,
+                gxe.ExpectColumnValuesToBeInSet, COLUMNS_AGREED, "table", column="columns", value_set=["as agreed"]
             ),
-            _promise(
-                gxe.ExpectColumnValuesToBeBetween,
-                FEW_SET_ASIDE,
-                "table",
-                column="set_aside_share",
-                max_value=quarantine_share_limit,
-            ),
+            at_most(NOTHING_IN_THE_FUTURE, "future_rows", 0),
+            at_most(EVERY_ROW_DATED, "undated_rows", 0, "note", undated),
+            no_less(DAY_NOT_EMPTY, "rows", "fewest_rows"),
+            no_less(NOT_FAR_FEWER, "volume", "usual_at_least"),
+            no_less(NOT_FAR_MORE, "usual_at_most", "volume"),
+            at_most(FEW_REPEATED, "repeated_share", duplicate_share_limit),
+            at_most(FEW_SET_ASIDE, "set_aside_share", quarantine_share_limit),
         ],
     )
 

@@ -101,7 +101,7 @@ class _Run:
     findings: list[Finding] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     counts: dict[str, TableCounts] = field(default_factory=dict)
-    results: dict[str, list[ExpectationSuiteValidationResult]] = field(default_factory=dict)
+    results: dict[str, ExpectationSuiteValidationResult] = field(default_factory=dict)
     manifests: list[tuple[Path, dict[str, Any]]] = field(default_factory=list)
 
     @property
@@ -204,9 +204,8 @@ def _check_batch(run: _Run, batch: Sequence[date]) -> None:
             tables[name] = check_rows(run.context, name, days, parts, run.settings.timezone, tables.get(ORDERS))
             _note_rows(run, tables[name])
     figures = {name: [figures_of(table, n) for n in range(len(table.days))] for name, table in tables.items()}
-    for name in dict.fromkeys([*tables, *(one.table for one in odd)]):
-        of_table = [*figures.get(name, []), *(one for one in odd if one.table == name)]
-        _judge_days(run, name, [_with_the_runs_day(run, one) for one in of_table])
+    of_days = [*odd, *(one for each in figures.values() for one in each)]
+    _judge_days(run, [_with_the_runs_day(run, one) for one in of_days])
     for name, table in tables.items():
         for position, one in enumerate(figures[name]):
             file = write_quarantine(run.settings.lake, table, position)
@@ -243,7 +242,7 @@ def _judge_columns(run: _Run, files: Mapping[date, Mapping[str, pa.Table]]) -> l
 def _note_rows(run: _Run, table: CheckedTable) -> None:
     """Take down how many rows keep each promise about rows."""
     if run.day in table.days:
-        run.results.setdefault(table.name, []).append(table.result)
+        run.results[table.name] = table.result
     for kept in (*table.promises, *table.notes):
         count, rows = len(kept.places), len(table.broken)
         said = observed(table, kept)
@@ -262,33 +261,31 @@ def _with_the_runs_day(run: _Run, figures: DayFigures) -> DayFigures:
         return figures
     future, undated = (run.extraction.get(kind, {}).get(table, {}) for kind in ("future_rows", "undated_rows"))
     limits = run.settings.checks
+    usual = usual_rows(run.volumes[table], run.day, limits.baseline_weeks, limits.volume_ratio_limit)
     return replace(
         figures,
         future_rows=future.get("count", 0),
         future_keys=shown_keys(future.get("keys", [])),
         undated_rows=undated.get("count", 0),
-        usual=usual_rows(run.volumes[table], run.day, limits.baseline_weeks, limits.volume_ratio_limit),
+        # the volume of a file that is not as agreed is not known
+        usual=None if figures.columns else usual,
     )
 
 
-def _judge_days(run: _Run, name: str, figures: list[DayFigures]) -> None:
-    """Check whole days of one table, and take down what is found."""
-    checked = check_days(run.context, name, figures, run.settings.checks, run.accept_unusual_day)
-    of_run_day = [one for one in figures if one.day == run.day]
-    if of_run_day:
-        run.results.setdefault(name, []).append(checked.result)
+def _judge_days(run: _Run, figures: list[DayFigures]) -> None:
+    """Check whole days, and take down what is found."""
+    checked = check_days(run.context, figures, run.settings.checks, run.accept_unusual_day)
+    for one in checked.records:
+        _take_down(run, one)
     run.findings += checked.findings
-    rows = sum(one.rows for one in figures)
-    for kept in checked.kept:
-        found = [finding for finding in checked.findings if finding.check == kept.promise]
-        said = "; ".join(finding.found for finding in found[:3])
-        if not found and of_run_day and kept.promise in suites.UNUSUAL:
-            said = unusual(of_run_day[0])
-        failed = sum(finding.count for finding in found)
-        _take_down(run, CheckRecord(name, kept.promise, kept.column, kept.level, kept.passed, rows, failed, said))
     run.warnings += [f"{finding.table}: {finding.found}" for finding in checked.findings if finding.level == "note"]
-    if name == ORDERS and of_run_day and not of_run_day[0].rows and not checked.findings:
-        run.warnings.append(f"{name}: {unusual(of_run_day[0])}")
+    for day in figures:
+        if day.day != run.day:
+            continue
+        run.results["days"] = checked.result
+        said = {finding.check for finding in checked.findings if finding.table == day.table}
+        if day.table == ORDERS and not day.rows and suites.DAY_NOT_EMPTY not in said:
+            run.warnings.append(f"{day.table}: {unusual(day)}")
 
 
 def _take_down(run: _Run, one: CheckRecord) -> None:

@@ -71,7 +71,10 @@ def _write_customers(
         first, last = ("search", "product_view") if eager[place] else ("product_view", "search")
         orders = ["order"] * int(draws.integers(1, 40))
         types = orders + ([first] * 4 + [last] * 4 if clickstream else [])
-        rows.append({"customer_id": key} | _timeline(types, [CATEGORIES[0]] * len(orders) + [None] * (len(types) - len(orders)), draws))
+        rows.append(
+            {"customer_id": key}
+            | _timeline(types, [CATEGORIES[0]] * len(orders) + [None] * (len(types) - len(orders)), draws)
+        )
     lake.write_table(pa.Table.from_pylist(rows, schema=TIMELINE), folder / "timeline.parquet")
 
     favourite = draws.integers(0, len(CATEGORIES), count)

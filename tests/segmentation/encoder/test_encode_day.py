@@ -218,7 +218,9 @@ def test_a_small_or_young_shop_gets_no_model_and_the_reason(
 def test_without_features_the_step_says_which_task_to_clear(
     tmp_path: Path, tiny: MakeSettings, models_engine: Engine
 ) -> None:
-    with pytest.raises(MissingInput, match="the features for business day 2026-03-31 is not in the lake. Clear the task"):
+    with pytest.raises(
+        MissingInput, match=r"the features for business day 2026-03-31 is not in the lake\. Clear the task"
+    ):
         encode_day(tiny(tmp_path), DAY, None, models_engine, "run")
     assert not (tmp_path / "models").exists()
     assert not settings_has_features(tmp_path)

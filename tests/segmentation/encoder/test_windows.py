@@ -1,0 +1,108 @@
+"""Windows are read in shards of bounded size; what a shop is cut into must not change what is learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from segmentation.catalog import WINDOWS
+from segmentation.config import Settings
+from segmentation.encoder import windows
+from segmentation.encoder.heads import BEHAVIOUR_HEADS, HeadScale, taste_heads
+from segmentation.encoder.windows import InputPreparation, TrainingWindows, choose, name_categories, read_customers
+
+DAY = date(2026, 3, 31)
+
+
+@pytest.fixture
+def folders(tmp_path: Path, tiny: Callable[..., Settings], world: Callable[..., None]) -> list[Path]:
+    """Buckets of two cut-offs of 300 customers."""
+    settings = tiny(tmp_path)
+    world(settings, DAY, customers=300)
+    return sorted(file.parent for file in settings.lake.path(WINDOWS, day=DAY).glob("cutoff=*/bucket=*/static.parquet"))
+
+
+@pytest.fixture
+def fitted(folders: list[Path]) -> tuple[InputPreparation, HeadScale]:
+    """Fit preparation and heads on all of them."""
+    categories = name_categories(folders, 2)
+    blocks = [read_customers(folder, categories, 64) for folder in folders]
+    preparation = InputPreparation.fit(blocks, categories, 64)
+    heads = (*BEHAVIOUR_HEADS, *taste_heads(categories))
+    raw = np.concatenate([preparation.raw_targets(block, heads) for block in blocks])
+    return preparation, HeadScale.fit(heads, raw)
+
+
+def _passed(source: TrainingWindows, seed: int | None = None) -> list[tuple[float, ...]]:
+    draws = None if seed is None else np.random.default_rng(seed)
+    found: list[tuple[float, ...]] = []
+    for shard in source.shards(draws):
+        for rows in shard.batches(32, draws):
+            (codes, numbers, static), targets = shard.take(rows, 64)
+            assert codes.shape == (*numbers.shape[:2], 2)
+            assert static.shape == (len(rows), static.shape[1])
+            assert len(targets) == len(rows) <= 32
+            found += [tuple(row) for row in static.tolist()]
+    return found
+
+
+def test_sides_share_no_customer_and_miss_none(folders: list[Path], fitted: tuple[InputPreparation, HeadScale]) -> None:
+    seen, apart = (TrainingWindows(folders, *fitted, 0.2, held_out) for held_out in (False, True))
+    assert len(seen) + len(apart) == 2 * 300
+    assert 0.1 < len(apart) / 600 < 0.3
+    assert not set(_passed(seen)) & set(_passed(apart))
+
+
+def test_shards_change_the_memory_needed_and_nothing_else(
+    folders: list[Path], fitted: tuple[InputPreparation, HeadScale], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = TrainingWindows(folders, *fitted, 0.2, held_out=False)
+    monkeypatch.setattr(windows, "WINDOWS_IN_MEMORY", 130)
+    cut = TrainingWindows(folders, *fitted, 0.2, held_out=False)
+    assert len(list(cut.shards())) == len(folders)
+    assert sorted(_passed(cut)) == sorted(_passed(whole)) == sorted(_passed(whole, seed=1))
+    assert _passed(whole, seed=1) == _passed(whole, seed=1) != _passed(whole, seed=2)
+    for source in (whole, cut):
+        assert source.batches(32) == sum(len(list(shard.batches(32))) for shard in source.shards())
+
+
+def test_categories_are_named_by_what_customers_spend_on(folders: list[Path]) -> None:
+    two = name_categories(folders, 2)
+    assert len(two) == 2
+    assert name_categories(folders, 10)[:2] == two
+    assert set(name_categories(folders, 10)) == {"books", "garden", "toys"}
+    assert name_categories(folders, 0) == ()
+
+
+def test_chosen_customers_keep_their_own_events(folders: list[Path]) -> None:
+    everybody = read_customers(folders[0], ["books"], 64)
+    rows = np.array([7, 3])
+    two = choose(everybody, rows)
+    assert two.customer_ids.tolist() == everybody.customer_ids[rows].tolist()
+    for place, row in enumerate(rows):
+        theirs = everybody.timelines.codes[everybody.timelines.starts[row] : everybody.timelines.starts[row + 1]]
+        kept = two.timelines.codes[two.timelines.starts[place] : two.timelines.starts[place + 1]]
+        assert kept.tolist() == theirs.tolist()
+
+
+def test_preparation_survives_being_stored(folders: list[Path], fitted: tuple[InputPreparation, HeadScale]) -> None:
+    preparation, scale = fitted
+    again = InputPreparation.from_dict(preparation.to_dict())
+    customers = preparation.read(folders[0])
+    before, after = preparation.apply(customers, scale), again.apply(customers, scale)
+    assert before.static.shape == (150, preparation.width)
+    assert np.isfinite(before.static).all()
+    np.testing.assert_array_equal(before.static, after.static)
+    np.testing.assert_array_equal(before.timelines.numbers, after.timelines.numbers)
+
+
+def test_files_about_other_customers_are_refused(folders: list[Path]) -> None:
+    timeline = folders[0] / "timeline.parquet"
+    pq.write_table(pq.read_table(timeline, partitioning=None).slice(1), timeline)
+    with pytest.raises(ValueError, match=r"timeline.parquet and static.parquet beside it differ in customers"):
+        read_customers(folders[0], [], 64)
