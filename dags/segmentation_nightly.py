@@ -1,8 +1,7 @@
 """Nightly customer segmentation: one business day of orders and clicks in, segment tables out.
 
-**If it fails:** nothing half-done is visible; marketing keeps the labels of the last published night. The log
-of the failed task, and `message` in `ops.runs`, say what happened and what to do. A skipped `publish` means that a
-quality gate held the night; the reasons are in the same places.
+**If it fails:** nothing half-done is visible and marketing keeps the last published labels; the task's log, and
+`message` in `ops.runs`, say what to do. A skipped `publish` was held by a quality gate; the reasons are there, too.
 
 **May I rerun it?** Yes: any task, any day, any number of times, in any order. Clear the failed task with what
 is downstream of it; the same source gives the same result. A later day that built on one that changed is

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from conftest import SmallShop
 from sqlalchemy import Engine, select, text
 
 from segmentation.catalog import MARTS, PUBLISH_ROLE
@@ -19,6 +19,9 @@ from segmentation.demo.postgres import Server
 from segmentation.errors import CheckFailed, DatabaseUnreachable, FutureBusinessDay, LoginRefused
 from segmentation.night import STEPS, run_night
 from segmentation.warehouse import metadata, runs
+
+if TYPE_CHECKING:
+    from conftest import SmallShop
 
 # Runs nights in a process of its own, because that process is to be killed, and because two processes with
 # two folders are what determinism is about. After `delay` seconds in the step named, it kills itself.
