@@ -17,6 +17,9 @@ from segmentation.catalog import EXTRACT_ROLE, NIGHTLY_DAG, PUBLISH_ROLE
 from segmentation.config import settings
 from segmentation.demo.postgres import Server
 
+# one process for all that needs Airflow's database: making it takes a while
+pytestmark = pytest.mark.xdist_group("airflow")
+
 DAY = date(2026, 6, 20)
 WEEK_LATER = date(2026, 6, 27)
 TASKS = ("wait_for_source", "extract", "validate", "features", "encode", "cluster", "evaluate", "publish")
