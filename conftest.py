@@ -15,7 +15,15 @@ import pytest
 
 _HERE = Path(__file__).parent
 _home = tempfile.mkdtemp(prefix="airflow-home-")
-atexit.register(shutil.rmtree, _home, ignore_errors=True)
+
+
+def _remove_home(owner: int) -> None:
+    # Airflow runs tasks in forked processes, and they run this too when they end
+    if os.getpid() == owner:
+        shutil.rmtree(_home, ignore_errors=True)
+
+
+atexit.register(_remove_home, os.getpid())
 
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
     del os.environ[_name]

@@ -170,8 +170,8 @@ def show_results(stack: Stack, shop: DemoShop, console: Console) -> None:
     console.print(table)
     url = stack.server.url(WAREHOUSE_DATABASE, MARKETING_ROLE)
     for query in EXAMPLE_QUERIES:
-        console.print(f"\n[bold]{query.title}[/]\n[cyan]{query.sql.strip()}[/]")
-        console.print(run_query(url, query.sql).rstrip(), markup=False, highlight=False)
+        console.print(f"\n[bold]{query.title}[/]\n[cyan]{query.sql.strip()}[/]", soft_wrap=True)
+        console.print(run_query(url, query.sql).rstrip(), markup=False, highlight=False, soft_wrap=True)
 
 
 def show_times(watched: Watched, console: Console) -> None:
