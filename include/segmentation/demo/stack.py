@@ -31,6 +31,7 @@ PROCESSES = ("api-server", "scheduler", "dag-processor", "triggerer")
 _AUTH_MANAGER = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 _STATE = "stack.json"
 _START_TIMEOUT_S = 180
+_GET_ATTEMPTS = 6
 
 
 class StackDidNotStart(SegmentationError):
@@ -273,11 +274,21 @@ class Api:
         httpx.HTTPStatusError
             If the API answers with an error.
         """
-        answer = self.client.request(method, path, **content)
-        if answer.status_code == 401:
-            self._log_in()
-            answer = self.client.request(method, path, **content)
-        answer.raise_for_status()
+        # a busy machine makes the API slow or lets it answer 500 for a moment; asking again changes nothing
+        attempts = _GET_ATTEMPTS if method == "GET" else 1
+        for attempt in range(1, attempts + 1):
+            try:
+                answer = self.client.request(method, path, **content)
+                if answer.status_code == 401:
+                    self._log_in()
+                    answer = self.client.request(method, path, **content)
+                answer.raise_for_status()
+                break
+            except (httpx.TransportError, httpx.HTTPStatusError) as error:
+                refused = isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
+                if refused or attempt == attempts:
+                    raise
+                time.sleep(attempt)
         return answer.json() if answer.content else None
 
     def pages(self, path: str, key: str, **parameters: Any) -> Iterator[dict[str, Any]]:
