@@ -1,4 +1,4 @@
-"""No container engine runs here, so what can be checked of the compose file without one is checked."""
+"""Checks of the compose file and the image that need no container engine."""
 
 from __future__ import annotations
 
@@ -43,8 +43,14 @@ def test_the_stack_is_whole_and_waits_for_its_parts() -> None:
         assert "healthcheck" in service or name == "setup", f"{name} has no health check"
         assert set(service.get("depends_on", {})) <= set(SERVICES)
         for volume in service.get("volumes", []):
-            assert volume.split(":")[0] in volumes
+            assert volume.split(":")[0] in volumes or volume.startswith("${MAPPING_DIRECTORY:-./")
     assert SERVICES["api-server"]["ports"] == ["127.0.0.1:8080:8080"]
+
+
+def test_the_default_mapping_folder_holds_a_mapping() -> None:
+    folder = re.search(r"\$\{MAPPING_DIRECTORY:-(.+?)\}", COMPOSE)
+    assert folder
+    assert (ROOT / folder[1] / "mapping.yml").exists()
 
 
 def test_our_containers_do_not_run_as_root() -> None:

@@ -92,15 +92,21 @@ def setup(
         str, typer.Option(envvar="MARKETING_PASSWORD", show_envvar=True, help="for marketing")
     ],
     airflow_password: Annotated[
-        str, typer.Option(envvar="AIRFLOW_DATABASE_PASSWORD", show_envvar=True, help="for Airflow's own database")
-    ],
+        str,
+        typer.Option(
+            envvar="AIRFLOW_DATABASE_PASSWORD",
+            show_envvar=True,
+            show_default=False,
+            help="for role airflow; with it, Airflow's metadata database is made too",
+        ),
+    ] = "",
     shop_schema: Annotated[
         bool, typer.Option("--shop-schema", help="also make an empty source database `shop` in the contract's tables")
     ] = False,
 ) -> None:
     """Make roles, databases, the warehouse's tables and grants on a Postgres server; safe to repeat.
 
-    A role that exists keeps its password.
+    A role that exists keeps its password. libpq's variables, PGSSLMODE among them, are respected.
     """
     from sqlalchemy.engine import make_url
 
@@ -110,14 +116,16 @@ def setup(
     from segmentation.demo.source import create_source
 
     url = make_url(admin_url)
+    superuser = url.username or "postgres"
     passwords = {
-        "postgres": str(url.password or ""),
+        superuser: str(url.password or ""),
         EXTRACT_ROLE: extract_password,
         PUBLISH_ROLE: publish_password,
         MARKETING_ROLE: marketing_password,
-        AIRFLOW_ROLE: airflow_password,
     }
-    server = Server(url.port or 5432, passwords, url.host or "localhost")
+    if airflow_password:
+        passwords[AIRFLOW_ROLE] = airflow_password
+    server = Server(url.port or 5432, passwords, url.host or "localhost", superuser)
     created = set_up_server(server)
     if shop_schema and not server.has_database(SOURCE_DATABASE):
         create_source(server)
@@ -140,8 +148,9 @@ def run(
     """Run one night in this process, without Airflow, for debugging."""
     from segmentation.night import run_night
 
+    business_day = _day(day)
     chosen, source, warehouse = _databases(source_url, warehouse_url)
-    night = run_night(chosen, _day(day), source, warehouse, search=search, accept_unusual_day=accept_unusual_day)
+    night = run_night(chosen, business_day, source, warehouse, search=search, accept_unusual_day=accept_unusual_day)
     for step, seconds in night.seconds.items():
         console.print(f"{step:<10}{seconds:7.1f} s")
     if not night.published:

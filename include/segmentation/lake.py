@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -27,8 +28,9 @@ _TEMPORARY = ".tmp"
 class Lake:
     """A tree of parquet files in hive-style partitions under one root.
 
-    A file is written beside its place under a fixed temporary name and moved into it, so a reader
-    sees the old file or the new one, and what a killed writer left is overwritten by the next attempt.
+    A file is written beside its place under its writer's own temporary name and moved into it, so a reader
+    sees the old file or the new one, two writers never mix one file, and what a killed writer left is
+    removed by the next attempt.
     """
 
     root: Path
@@ -86,6 +88,9 @@ class Lake:
 def replacing(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``target`` and move it into place when the block ends well.
 
+    The name is the process's own: a retry and the lost process that it replaces write two files, and the one
+    that ends last stays, whole.
+
     Raises
     ------
     LakeFull
@@ -93,7 +98,8 @@ def replacing(target: Path) -> Iterator[Path]:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(target.name + _TEMPORARY)
+        _remove_left_behind(target)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}{_TEMPORARY}")
         try:
             yield temporary
             with temporary.open("rb+") as written:
@@ -116,6 +122,25 @@ def content_hash(*paths: Path) -> str:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def _remove_left_behind(target: Path) -> None:
+    """Remove what writers of ``target`` that are no longer running left beside it."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*{_TEMPORARY}"):
+        writer = left.name.removeprefix(f".{target.name}.").removesuffix(_TEMPORARY)
+        if writer.isdecimal() and not _is_running(int(writer)):
+            left.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        # somebody else's process
+        return True
+    return True
 
 
 def _nearest_existing(path: Path) -> Path:

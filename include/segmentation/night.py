@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -80,7 +81,8 @@ def run_night(
     Raises
     ------
     SegmentationError
-        The named error of the step that failed; the run is marked failed in `ops.runs`.
+        The named error of the step that failed. After it, as after any other error, the run is marked failed in
+        `ops.runs`.
     """
     from segmentation import runs
     from segmentation.clusters.recluster import recluster
@@ -121,8 +123,11 @@ def run_night(
             night.published = True
         else:
             runs.hold_run(warehouse, run_id, night.reasons, clock)
-    except SegmentationError as error:
-        runs.fail_run(warehouse, run_id, str(error), clock)
+    except Exception as error:
+        message = str(error) if isinstance(error, SegmentationError) else f"{type(error).__name__}: {error}"
+        # a ledger that cannot be reached must not hide what went wrong
+        with contextlib.suppress(Exception):
+            runs.fail_run(warehouse, run_id, message, clock)
         raise
     finally:
         warehouse.dispose()

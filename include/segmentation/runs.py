@@ -216,7 +216,12 @@ def refresh_stale(connection: Connection, lake: Lake) -> list[StaleDay]:
 
     Derived from the ledger and the lake as they are now, so it may be called at any time. A day is stale if
     the nearest published day before it is not the one it built on, if that day was published again with
-    another result, if rows of days up to it arrived or changed since, or if the day before it is stale.
+    another result, if rows of days up to it arrived or changed since, or if the day it built on is stale
+    because of the days before that one.
+
+    A day that built on one which merely lacks late rows is not stale: run again by itself it would come out
+    as it is, and with late rows every night the newest day would never be anything else. It becomes stale
+    when the day it built on is run again with another result.
 
     Parameters
     ----------
@@ -244,9 +249,9 @@ def refresh_stale(connection: Connection, lake: Lake) -> list[StaleDay]:
         elif night["inputs_version"] and inputs and inputs != night["inputs_version"]:
             reason = f"rows of days up to {day} arrived or changed since it was published"
             found.append(StaleDay(day, reason, by_chain=stale_base is not None and stale_base.by_chain))
-        elif stale_base:
+        elif stale_base and stale_base.by_chain:
             reason = f"it built on {stale_base.business_day}, which is stale itself"
-            found.append(StaleDay(day, reason, by_chain=stale_base.by_chain))
+            found.append(StaleDay(day, reason, by_chain=True))
         before = night
     _write_stale(connection, nights, found)
     return found
@@ -282,7 +287,8 @@ def _chain_broken(night: dict[str, Any], before: dict[str, Any] | None) -> str:
 def _write_stale(connection: Connection, nights: Sequence[dict[str, Any]], found: list[StaleDay]) -> None:
     texts: dict[date, str] = {}
     if found:
-        command = backfill_command(found[0].business_day, found[-1].business_day)
+        # through the newest day: running a day again may change what the days after it built on
+        command = backfill_command(found[0].business_day, nights[-1]["business_day"])
         texts = {s.business_day: f"A re-run would give another result: {s.reason}. Run: {command}" for s in found}
     for night in nights:
         reason = texts.get(night["business_day"], "")

@@ -68,7 +68,13 @@ customer_segment_history = Table(
     Column("customer_id", Text, primary_key=True, comment="the shop's customer key, as text"),
     _day("valid_from", "first business day of this stay (included)", key=True),
     _day("valid_to", "first business day after this stay (excluded); null = still there", nullable=True),
-    Column("segment_id", Integer, nullable=False, comment="segment during this stay"),
+    Column(
+        "segment_id",
+        Integer,
+        nullable=False,
+        comment="segment during this stay, see marts.segments; one id may mean two segments "
+        "while ops.runs calls days stale that were published out of order",
+    ),
     Column("run_id", Text, nullable=False, comment="run that began this stay, see ops.runs"),
     CheckConstraint("valid_to is null or valid_to > valid_from", name="customer_segment_history_order"),
     Index("customer_segment_history_from", "valid_from"),
@@ -85,7 +91,8 @@ segments = Table(
         Integer,
         primary_key=True,
         autoincrement=False,
-        comment="stable id, never reused; 0 = no order yet",
+        comment="stable id, never reused; 0 = no order yet; days published out of order "
+        "may use one id for two segments until the days that ops.runs calls stale are run again",
     ),
     Column("name", Text, nullable=False, unique=True, comment="name made from the data at birth; stays with the id"),
     Column("description", Text, nullable=False, comment="what sets the segment apart from the shop, in one sentence"),

@@ -11,7 +11,7 @@ _REMEDY = "write the day as YYYY-MM-DD."
 
 
 def business_day(
-    partition_key: str | None, param: str | None, logical_date: datetime | None, now: datetime, timezone: str
+    partition_key: str | None, param: str | None, logical_date: datetime | None, asked: datetime, timezone: str
 ) -> date:
     """Return the business day of a run.
 
@@ -25,8 +25,8 @@ def business_day(
         The run's logical date, timezone-aware; comes third. Midnight UTC is how Airflow writes a plain
         date, so it means that date; any other instant means the day it falls on in the shop. A run
         triggered "now" has a day that is not over: then the day before is meant.
-    now : datetime
-        The present instant, timezone-aware.
+    asked : datetime
+        When the run was asked for, timezone-aware: the same for every task of the run, whenever it runs.
     timezone : str
         IANA name of the shop's timezone.
 
@@ -57,7 +57,7 @@ def business_day(
     for name, text in (("partition_key", partition_key), ("business_day", param)):
         if text:
             return _parsed(name, text)
-    today = business_day_of(now, timezone)
+    today = business_day_of(asked, timezone)
     if logical_date is not None:
         instant = logical_date.astimezone(UTC)
         is_plain_date = instant.time() == datetime.min.time()

@@ -118,7 +118,10 @@ def tonight(context: Context | None = None) -> Tonight:
     configured, now = settings(), datetime.now(UTC)
     return Tonight(
         settings=configured,
-        day=business_day(run.partition_key, params["business_day"], run.logical_date, now, configured.timezone),
+        # judged by the run's own time, not the task's: all tasks of a run, cleared ones too, have the same day
+        day=business_day(
+            run.partition_key, params["business_day"], run.logical_date, run.run_after, configured.timezone
+        ),
         run_id=run.run_id,
         now=now,
         accept_unusual_day=params["accept_unusual_day"],

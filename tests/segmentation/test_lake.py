@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -13,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from segmentation import lake as lake_module
 from segmentation.errors import LakeFull
 from segmentation.lake import Lake, content_hash, replacing
 
@@ -20,6 +23,18 @@ DAY = date(2026, 3, 29)
 SMALL = pa.table({"a": [1, 2, 3]})
 #: Random numbers do not shrink: 8 MB, more than the small disk has.
 BIG = pa.table({"a": np.random.default_rng(1).integers(0, 2**62, 1_000_000)})
+
+SLOW_WRITER = """
+import sys
+from pathlib import Path
+from segmentation.lake import replacing
+with replacing(Path(sys.argv[1])) as temporary, temporary.open("w") as file:
+    file.write("first half, ")
+    file.flush()
+    print("halfway", flush=True)
+    sys.stdin.read()
+    file.write("second half")
+"""
 
 
 @pytest.fixture
@@ -72,18 +87,44 @@ def test_a_failed_writer_leaves_the_old_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_what_a_killed_writer_left_is_replaced(tmp_path: Path) -> None:
+@pytest.fixture
+def other_writer(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a process that is halfway through writing ``file`` and goes on when it is told to."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(lake_module.__file__).parents[1])}
+    command = [sys.executable, "-c", SLOW_WRITER, str(tmp_path / "file")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "halfway\n"
+        yield process
+        process.kill()
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path, other_writer: subprocess.Popen[str]) -> None:
     target = tmp_path / "file"
-    with replacing(target) as temporary:
-        left = temporary
-        temporary.write_text("x")
-    left.write_text("left by a killed writer, longer than what comes now")
+    other_writer.kill()
+    other_writer.wait()
+    assert len(list(tmp_path.glob(".file.*.tmp"))) == 1
+    (tmp_path / ".file2.1.tmp").touch()
 
     with replacing(target) as temporary:
         temporary.write_text("new")
 
     assert target.read_text() == "new"
-    assert not left.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".file2.1.tmp", "file"], "another file's is left alone"
+
+
+def test_two_writers_at_once_never_mix_one_file(tmp_path: Path, other_writer: subprocess.Popen[str]) -> None:
+    target = tmp_path / "file"
+
+    with replacing(target) as temporary:
+        temporary.write_text("new")
+    assert target.read_text() == "new"
+    other_writer.communicate("go on")
+
+    assert target.read_text() == "first half, second half"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_full_disk_keeps_the_old_file_and_says_how_much_is_free(small_disk: Path) -> None:

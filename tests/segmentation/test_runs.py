@@ -5,18 +5,27 @@ The story: days 1, 2 and 3 of March 2026 are published, mostly in order; then so
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Engine, text
 
 from segmentation import runs
+from segmentation.catalog import PUBLISH_ROLE
+from segmentation.config import Settings
+from segmentation.demo.postgres import Server
 from segmentation.lake import Lake
+from segmentation.night import run_night
 from segmentation.runs import PublishedNight
 
+if TYPE_CHECKING:
+    from conftest import SmallShop
+
+_REFUSE_FAILED_RUNS = "alter table ops.runs add constraint gone check (status <> 'failed')"
 NOW = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)
 
 
@@ -151,6 +160,52 @@ def test_late_rows_make_their_day_and_later_ones_stale(warehouse: Engine, lake: 
     assert "rows of days up to 2026-03-02 arrived or changed" in ledger(warehouse)["run_2_v2"][3]
     with warehouse.begin() as connection:
         assert not any(night.by_chain for night in runs.refresh_stale(connection, lake))
+
+
+def test_a_day_that_has_the_late_rows_is_not_stale_although_its_base_lacks_them(warehouse: Engine, lake: Lake) -> None:
+    """Late rows come every night: otherwise the newest day would always be stale."""
+    publish(warehouse, lake, 1, "v1")
+    write_manifest(lake, 1, "a late return")
+    assert publish(warehouse, lake, 2, "v2") == [1]
+    write_manifest(lake, 2, "another one")
+    assert publish(warehouse, lake, 3, "v3") == [1, 2]
+    assert ledger(warehouse)["run_3_v3"][2:] == (False, "")
+    # running the first again changes what the others built on, so the command goes on to the newest day
+    assert "--from-date 2026-03-01 --to-date 2026-03-03 " in ledger(warehouse)["run_1_v1"][3]
+    assert publish(warehouse, lake, 1, "new1") == [2, 3]
+    assert publish(warehouse, lake, 2, "new2") == [3]
+    assert publish(warehouse, lake, 3, "new3") == []
+
+
+def test_a_crash_that_nobody_foresaw_is_entered_in_the_ledger(
+    make_settings: Callable[..., Settings], small_shop: SmallShop, server: Server, warehouse_database: str,
+    warehouse: Engine,
+) -> None:  # fmt: skip
+    settings = make_settings()
+    settings.home.mkdir(parents=True)
+    settings.lake.root.write_text("a file where the folder should be")
+    url = server.url(warehouse_database, PUBLISH_ROLE)
+    with pytest.raises(OSError, match="Not a directory"):
+        run_night(settings, small_shop.last_day, small_shop.url, url, now=small_shop.now, run_id="crashed")
+    status, message, *_ = ledger(warehouse)["crashed"]
+    assert status == "failed"
+    assert message.startswith("NotADirectoryError: ")
+
+
+def test_a_ledger_that_refuses_the_entry_does_not_hide_the_error(
+    make_settings: Callable[..., Settings], small_shop: SmallShop, server: Server, warehouse_database: str
+) -> None:
+    """What comes out is the crash, not the second error that entering it met."""
+    settings = make_settings()
+    settings.home.mkdir(parents=True)
+    settings.lake.root.write_text("a file where the folder should be")
+    owner = server.engine(warehouse_database)
+    with owner.begin() as connection:
+        connection.execute(text(_REFUSE_FAILED_RUNS))
+    owner.dispose()
+    url = server.url(warehouse_database, PUBLISH_ROLE)
+    with pytest.raises(OSError, match="Not a directory"):
+        run_night(settings, small_shop.last_day, small_shop.url, url, now=small_shop.now)
 
 
 def test_a_lake_without_manifests_is_not_held_against_a_day(warehouse: Engine, lake: Lake, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from segmentation.lake import Lake
 #: Version that `encode` gives when there is no model.
 NO_MODEL = "rfm"
 _PREFIX = "q_"
+_FEATURES_FIRST = "Clear the task `features` of this run first."
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,32 @@ def read_static(lake: Lake, day: date, cutoff: date | None = None) -> pd.DataFra
     return read_buckets(_features_folder(lake, day, cutoff), "static.parquet", day)
 
 
-def read_targets(lake: Lake, day: date, cutoff: date) -> pd.DataFrame | None:
-    """Read what customers did in the horizon after ``cutoff``; None if that window was not kept."""
+def read_cutoffs(lake: Lake, day: date) -> list[date]:
+    """List the cut-offs that a day's windows were made for, newest first; empty = the shop was too young.
+
+    Raises
+    ------
+    MissingInput
+        If the features step has not run for the day.
+    """
+    described = lake.path(catalog.FEATURES, day=day) / "features.json"
+    if not described.exists():
+        raise MissingInput("the features", day, _FEATURES_FIRST)
+    return sorted(map(date.fromisoformat, json.loads(described.read_text())["cutoffs"]), reverse=True)
+
+
+def read_targets(lake: Lake, day: date, cutoff: date) -> pd.DataFrame:
+    """Read what customers did in the horizon after ``cutoff``, one of a day's cut-offs.
+
+    Raises
+    ------
+    MissingInput
+        If a later run has removed the day's windows.
+    """
     folder = _features_folder(lake, day, cutoff)
     if not any(folder.glob("bucket=*/targets.parquet")):
-        return None
+        remedy = "Clear the task features of this run with its downstream tasks."
+        raise MissingInput("the training windows", day, remedy)
     return read_buckets(folder, "targets.parquet", day)
 
 
@@ -88,7 +110,7 @@ def read_buckets(folder: Path, name: str, day: date) -> pd.DataFrame:
     """
     files = sorted(folder.glob(f"bucket=*/{name}"))
     if not files:
-        raise MissingInput(f"{name} of the customers", day, "Clear the task `features` of this run first.")
+        raise MissingInput(f"{name} of the customers", day, _FEATURES_FIRST)
     whole = pd.concat([pd.read_parquet(file, partitioning=None) for file in files], ignore_index=True)
     whole["customer_id"] = whole["customer_id"].astype(str)
     return whole.sort_values("customer_id", kind="stable", ignore_index=True)
@@ -137,6 +159,11 @@ def matured_future(outlook: Outlook, lake: Lake, day: date) -> Future | None:
 
     The customers whom the model never trained on judge alone if there are enough of them: on the
     others it remembers part of the very future that it is judged by.
+
+    Raises
+    ------
+    MissingInput
+        If a later run has removed the day's windows.
     """
     if outlook.matured is None or outlook.matured.empty:
         return None
@@ -160,8 +187,10 @@ ENOUGH_HELD_OUT = 2_000
 def _habits(customers: pd.Series, lake: Lake, day: date, cutoff: date | None) -> NDArray[np.float64]:
     """Log counts of what the customers did in the clickstream after the cut-off, (B, A)."""
     nothing = np.empty((len(customers), 0))
-    targets = read_targets(lake, day, cutoff) if cutoff is not None else None
-    if targets is None or "sessions" not in targets or not (targets["sessions"].fillna(0) > 0).any():
+    if cutoff is None:
+        return nothing
+    targets = read_targets(lake, day, cutoff)
+    if "sessions" not in targets or not (targets["sessions"].fillna(0) > 0).any():
         return nothing
     aligned = targets.set_index("customer_id").reindex(customers.to_numpy())
     counted = [

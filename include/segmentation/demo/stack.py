@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,14 @@ import psutil
 
 from segmentation.catalog import EXTRACT_ROLE, PUBLISH_ROLE
 from segmentation.demo import postgres
-from segmentation.demo.postgres import AIRFLOW_DATABASE, AIRFLOW_ROLE, SOURCE_DATABASE, WAREHOUSE_DATABASE
+from segmentation.demo.postgres import (
+    AIRFLOW_DATABASE,
+    AIRFLOW_ROLE,
+    SOURCE_DATABASE,
+    WAREHOUSE_DATABASE,
+    is_free,
+    write_private,
+)
 from segmentation.demo.setup import set_up_server
 from segmentation.errors import SegmentationError
 
@@ -41,6 +47,15 @@ class StackDidNotStart(SegmentationError):
         super().__init__(f"Airflow did not start: {problem}. Its logs are in {logs}; `make stop` ends what is left.")
 
 
+class AirflowGone(SegmentationError):
+    """Airflow stopped answering while it was watched."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"Airflow at {url} no longer answers; was it stopped? What is published stays. Run the demo again to go on."
+        )
+
+
 @dataclass(frozen=True)
 class Stack:
     """One demo: an embedded Postgres and an Airflow beside it, in one folder.
@@ -51,8 +66,9 @@ class Stack:
         Folder of everything the demo writes.
     api_port : int
         Port of Airflow's UI and REST API on 127.0.0.1.
-    pids : dict of str to int
-        Airflow's processes, each the leader of its own group.
+    pids : dict of str to tuple of int and float
+        Airflow's processes, each the leader of its own group: number, and when it began, since numbers are
+        given away again.
     settings : dict of str to str
         `SEGMENTATION_…` variables of this shop.
     """
@@ -60,7 +76,7 @@ class Stack:
     home: Path
     api_port: int
     password: str
-    pids: dict[str, int]
+    pids: dict[str, tuple[int, float]]
     settings: dict[str, str]
 
     @property
@@ -80,9 +96,7 @@ class Stack:
 
     def save(self) -> None:
         """Keep what is needed to find this stack again; readable by the owner only."""
-        target = self.home / _STATE
-        target.touch(mode=0o600)
-        target.write_text(json.dumps(asdict(self) | {"home": str(self.home)}, indent=1))
+        write_private(self.home / _STATE, asdict(self) | {"home": str(self.home)})
 
     def environment(self) -> dict[str, str]:
         """Return the environment of Airflow's processes: connections, settings, Airflow's configuration."""
@@ -126,7 +140,7 @@ class Stack:
 
     def is_up(self) -> bool:
         """Tell whether every one of Airflow's processes lives."""
-        return bool(self.pids) and all(_alive(pid) for pid in self.pids.values())
+        return bool(self.pids) and all(_leader(*known) for known in self.pids.values())
 
 
 def open_stack(home: Path) -> Stack | None:
@@ -135,7 +149,8 @@ def open_stack(home: Path) -> Stack | None:
     if not state.exists():
         return None
     kept = json.loads(state.read_text())
-    return Stack(**(kept | {"home": home}))
+    pids = {name: (int(pid), float(began)) for name, (pid, began) in kept["pids"].items()}
+    return Stack(**(kept | {"home": home, "pids": pids}))
 
 
 def prepare(home: Path, settings: dict[str, str]) -> Stack:
@@ -159,7 +174,7 @@ def prepare(home: Path, settings: dict[str, str]) -> Stack:
     (airflow / "logs").mkdir(parents=True, exist_ok=True)
     if kept is None:
         stack = Stack(home, 0, secrets.token_urlsafe(12), {}, settings)
-        _write_private(
+        write_private(
             airflow / "keys.json",
             {
                 "fernet": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -167,7 +182,7 @@ def prepare(home: Path, settings: dict[str, str]) -> Stack:
                 "jwt": secrets.token_hex(32),
             },
         )
-        _write_private(airflow / "users.json", {"admin": stack.password})
+        write_private(airflow / "users.json", {"admin": stack.password})
     else:
         stack = replace(kept, settings=settings)
     if not stack.is_up():
@@ -207,19 +222,21 @@ def start_airflow(stack: Stack) -> Stack:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        pids[name] = process.pid
+        pids[name] = (process.pid, psutil.Process(process.pid).create_time())
     stack = replace(stack, pids=pids)
     stack.save()
     deadline = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < deadline:
-        for name, pid in pids.items():
-            if not _alive(pid):
+        for name, known in pids.items():
+            if not _leader(*known):
                 raise StackDidNotStart(f"{name} ended by itself", stack.logs)
         try:
             health = httpx.get(f"{stack.url}/api/v2/monitor/health", timeout=5).json()
             if all(
                 (health[part] or {}).get("status") == "healthy" for part in ("scheduler", "dag_processor", "triggerer")
             ):
+                # another Airflow may have taken the port meanwhile: it would refuse this password
+                Api(stack)
                 return stack
         except (httpx.HTTPError, ValueError, KeyError):
             pass
@@ -229,9 +246,10 @@ def start_airflow(stack: Stack) -> Stack:
 
 def stop(stack: Stack) -> None:
     """End Airflow's processes, with all they started, and the embedded Postgres."""
-    members = [member for pid in stack.pids.values() for member in _group(pid)]
-    for pid in stack.pids.values():
-        _signal_group(pid, signal.SIGTERM)
+    leaders = [leader for known in stack.pids.values() if (leader := _leader(*known))]
+    members = [member for leader in leaders for member in _group(leader)]
+    for leader in leaders:
+        _signal_group(leader.pid, signal.SIGTERM)
     _, left = psutil.wait_procs(members, timeout=15)
     for member in left:
         member.kill()
@@ -242,8 +260,8 @@ def stop(stack: Stack) -> None:
 def memory_bytes(stack: Stack) -> int:
     """Return the memory that Airflow's processes and their tasks use now, bytes (proportional share)."""
     total = 0
-    for pid in stack.pids.values():
-        for member in _group(pid):
+    for leader in (leader for known in stack.pids.values() if (leader := _leader(*known))):
+        for member in _group(leader):
             try:
                 total += member.memory_full_info().pss
             except (psutil.Error, AttributeError):
@@ -272,7 +290,9 @@ class Api:
         Raises
         ------
         httpx.HTTPStatusError
-            If the API answers with an error.
+            If the API refuses what is asked.
+        AirflowGone
+            If it does not answer, or answers 5xx every time.
         """
         # a busy machine makes the API slow or lets it answer 500 for a moment; asking again changes nothing
         attempts = _GET_ATTEMPTS if method == "GET" else 1
@@ -286,8 +306,10 @@ class Api:
                 break
             except (httpx.TransportError, httpx.HTTPStatusError) as error:
                 refused = isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
-                if refused or attempt == attempts:
+                if refused:
                     raise
+                if attempt == attempts:
+                    raise AirflowGone(self.stack.url) from error
                 time.sleep(attempt)
         return answer.json() if answer.content else None
 
@@ -302,21 +324,18 @@ class Api:
                 return
 
 
-def _write_private(path: Path, content: dict[str, str]) -> None:
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(content))
-
-
-def _alive(pid: int) -> bool:
+def _leader(pid: int, began: float) -> psutil.Process | None:
+    """Return the living process of that number that began then; None if it ended or the number is another's now."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        found = psutil.Process(pid)
+        same = abs(found.create_time() - began) < 1 and found.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
-        return False
+        return None
+    return found if same else None
 
 
-def _group(pid: int) -> list[psutil.Process]:
+def _group(leader: psutil.Process) -> list[psutil.Process]:
     try:
-        leader = psutil.Process(pid)
         return [leader, *leader.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
@@ -331,11 +350,6 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
 
 def _free_port(preferred: int) -> int:
     for port in range(preferred, preferred + 100):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if is_free(port):
             return port
     raise OSError(f"no free port on 127.0.0.1 from {preferred} to {preferred + 99}")

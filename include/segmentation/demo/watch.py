@@ -37,8 +37,8 @@ class Watched:
     peak_memory_bytes: int = 0
 
 
-def backfill(api: Api, first: date, last: date, reprocess: str = "failed") -> int:
-    """Ask Airflow for a backfill and return its id.
+def backfill(api: Api, first: date, last: date, reprocess: str = "failed", timeout_s: float = 120) -> bool:
+    """Ask Airflow for a backfill.
 
     Parameters
     ----------
@@ -48,26 +48,42 @@ def backfill(api: Api, first: date, last: date, reprocess: str = "failed") -> in
         Business days, both included.
     reprocess : str
         Airflow's reprocess behaviour for days that ran before: none, failed or completed.
+    timeout_s : float
+        Seconds to wait for Airflow to close an earlier backfill whose runs are over.
+
+    Returns
+    -------
+    bool
+        False if another backfill of the DAG is under way, and nothing was asked for.
 
     Raises
     ------
     httpx.HTTPStatusError
-        If Airflow refuses, for example because another backfill of the DAG is under way.
+        If Airflow refuses for another reason, or does not close an earlier backfill in time.
     """
-    answer = api.call(
-        "POST",
-        "/backfills",
-        json={
-            "dag_id": NIGHTLY_DAG,
-            "from_date": f"{first}T00:00:00Z",
-            "to_date": f"{last}T00:00:00Z",
-            "reprocess_behavior": reprocess,
-            "max_active_runs": 1,
-            "run_backwards": False,
-            "dag_run_conf": {},
-        },
-    )
-    return int(answer["id"])
+    wanted = {
+        "dag_id": NIGHTLY_DAG,
+        "from_date": f"{first}T00:00:00Z",
+        "to_date": f"{last}T00:00:00Z",
+        "reprocess_behavior": reprocess,
+        "max_active_runs": 1,
+        "run_backwards": False,
+        "dag_run_conf": {},
+    }
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            api.call("POST", "/backfills", json=wanted)
+            return True
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.CONFLICT or time.monotonic() > deadline:
+                raise
+        unfinished = api.call(
+            "GET", f"/dags/{NIGHTLY_DAG}/dagRuns", params={"state": ["queued", "running"], "limit": 1}
+        )
+        if unfinished["total_entries"]:
+            return False
+        time.sleep(3)
 
 
 def wait_for_dag(api: Api, timeout_s: float = 120) -> None:

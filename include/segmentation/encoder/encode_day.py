@@ -123,7 +123,7 @@ def encode_day(
     Raises
     ------
     MissingInput
-        If the features step has not run for the day.
+        If the features step has not run for the day, or a later run has removed the windows that it made.
     LakeFull
         If the disk is full; the outlook of an earlier run is whole, or gone with its summary.
     """
@@ -135,6 +135,10 @@ def encode_day(
         raise MissingInput("the features", day, "Clear the task `features` of this run first.")
     cutoffs = sorted(json.loads(described.read_text())["cutoffs"], reverse=True)
     windows = {cutoff: _buckets(lake.path(WINDOWS, day=day, cutoff=cutoff)) for cutoff in cutoffs}
+    # the features step of a later run removes them: that is no reason to go on as if the shop were young
+    if any(len(found) < len(buckets) for found in windows.values()):
+        remedy = "Clear the task features of this run with its downstream tasks."
+        raise MissingInput("the training windows", day, remedy)
 
     reason = _why_no_model(settings, cutoffs, windows, buckets)
     if reason:
@@ -226,7 +230,7 @@ def _buckets(folder: Path) -> list[Path]:
 def _why_no_model(settings: Settings, cutoffs: list[str], windows: dict[str, list[Path]], buckets: list[Path]) -> str:
     """Say in words why nothing can be trained; '' if it can."""
     horizon, minimum = settings.features.horizon_days, settings.encoder.minimum_customers
-    if not cutoffs or not windows[cutoffs[0]]:
+    if not cutoffs:
         needed = settings.features.minimum_history_days + horizon
         days = max(_longest_tenure(folder) for folder in buckets)
         return f"the first order was {days} days ago, and {needed} days of history are needed to learn what follows"

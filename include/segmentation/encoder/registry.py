@@ -67,6 +67,8 @@ def schema_of(settings: Settings) -> dict[str, Any]:
         "sequence length": settings.features.sequence_length,
         "horizon days": settings.features.horizon_days,
         "categories": settings.encoder.categories,
+        # who is held out changes with it: a parent would have been trained on those who judge its child
+        "held-out share": settings.encoder.held_out_share,
         "event vocabulary": list(EVENT_VOCABULARY),
         "event numbers": list(NUMBERS),
         "features": list(FEATURE_NAMES),

@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sqlalchemy import Engine, delete, insert, select
 
 from segmentation import warehouse as tables
-from segmentation.catalog import NO_ORDER_SEGMENT, WINDOWS
+from segmentation.catalog import NO_ORDER_SEGMENT
 from segmentation.clusters import kmeans, rfm, segmentation_file
 from segmentation.clusters.choose_k import FIGURES
-from segmentation.clusters.inputs import Outlook, read_no_order, read_outlook, read_static, read_targets
+from segmentation.clusters.inputs import (
+    Outlook,
+    read_cutoffs,
+    read_no_order,
+    read_outlook,
+    read_static,
+    read_targets,
+)
 from segmentation.clusters.segmentation_file import Segmentation
 from segmentation.config import Settings
 from segmentation.connections import named_errors
@@ -100,7 +108,7 @@ def evaluate_day(
     Raises
     ------
     MissingInput
-        If the segmentation, the features or the outlook are not in the lake.
+        If the segmentation, the features, their windows or the outlook are not in the lake.
     LedgerBehind
         If the base's segmentation is not in the lake.
     """
@@ -147,12 +155,10 @@ def _usefulness(
     settings: Settings, day: date, segmentation: Segmentation, outlook: Outlook
 ) -> tuple[dict[str, Usefulness], str]:
     """Score tonight's segments and both baselines on the newest matured future, on the same customers."""
-    cutoff = outlook.cutoff or _newest_cutoff(settings, day)
+    cutoff = outlook.cutoff or next(iter(read_cutoffs(settings.lake, day)), None)
     if cutoff is None:
         return {}, "no horizon has matured yet"
     targets = read_targets(settings.lake, day, cutoff)
-    if targets is None:
-        return {}, f"the window of cut-off {cutoff} is not in the lake"
     static = read_static(settings.lake, day, cutoff)
     truth = targets.set_index("customer_id")[["spend", "orders", "bought"]].astype(float)
     labelled = baseline_labels(static, segmentation.k, settings.evaluate.seed)
@@ -160,8 +166,8 @@ def _usefulness(
     model = labelled[RFM_GRID]
     if outlook.matured is not None and segmentation.algorithm != "rfm":
         rows = outlook.matured
-        space = rows[segmentation.outlook_columns].to_numpy(dtype=float) * np.array(segmentation.outlook_weights)
-        model = pd.Series(kmeans.nearest(space, segmentation.centroids), pd.Index(rows["customer_id"].to_numpy()))
+        nearest = kmeans.nearest(_space(segmentation, rows), segmentation.centroids)
+        model = pd.Series(nearest, pd.Index(rows["customer_id"].to_numpy()))
         held_out = model.index[rows["held_out"].to_numpy(dtype=bool)]
         enough = len(held_out) >= FEWEST_HELD_OUT
         judged = held_out if enough else model.index
@@ -183,11 +189,9 @@ def _scored(labels: pd.Series, truth: pd.DataFrame, seed: int) -> Usefulness:
     return score_segments(codes, spend, orders, bought, seed)
 
 
-def _newest_cutoff(settings: Settings, day: date) -> date | None:
-    folder = settings.lake.path(WINDOWS, day=day)
-    matured = day - timedelta(days=settings.features.horizon_days)
-    found = sorted(date.fromisoformat(child.name.removeprefix("cutoff=")) for child in folder.glob("cutoff=*"))
-    return max((cutoff for cutoff in found if cutoff <= matured), default=None)
+def _space(segmentation: Segmentation, rows: pd.DataFrame) -> NDArray[np.float64]:
+    """Return outlook rows in the space in which the segments were made, (B, Q): habits weigh as the search chose."""
+    return rows[segmentation.outlook_columns].to_numpy(dtype=float) * np.array(segmentation.outlook_weights)
 
 
 def _matured_publication(warehouse: Engine, day: date, horizon_days: int) -> tuple[date, str] | None:
@@ -234,7 +238,7 @@ def _shape(
     """Silhouette and Davies-Bouldin in the space in which the segments were made."""
     from sklearn.metrics import davies_bouldin_score
 
-    values = rfm.log_rfm(static) if segmentation.algorithm == "rfm" else outlook.space(outlook.table)
+    values = rfm.log_rfm(static) if segmentation.algorithm == "rfm" else _space(segmentation, outlook.table)
     of_customer = labels.set_index("customer_id")["segment_id"].reindex(static["customer_id"].to_numpy())
     codes = of_customer.fillna(-1).to_numpy(dtype=np.int64)
     rows = kmeans.sample_rows(len(codes), _SHAPE_SAMPLE, settings.evaluate.seed)
@@ -323,12 +327,14 @@ def _moved_gate(
     moved = _share(known["moved"].isin(("behaviour", "relabelling")))
     if before is None or not len(known):
         return Metric("gate_moved_share", float("nan"), detail="no labels before, so nobody can have moved")
-    if before.algorithm == "rfm" and segmentation.algorithm != "rfm":
-        return Metric(
-            "gate_moved_share",
-            moved,
-            detail=f"{moved:.1%} have a new label, as expected: the shop had RFM segments before and has a model now",
+    if before.algorithm != segmentation.algorithm:
+        # the two kinds share no segment: held, such a night would be compared again tomorrow, and held for ever
+        change = (
+            "the shop had RFM segments before and has a model now"
+            if before.algorithm == "rfm"
+            else f"the shop had a model's segments before and has RFM segments now ({segmentation.reason})"
         )
+        return Metric("gate_moved_share", moved, detail=f"{moved:.1%} have a new label, as expected: {change}")
     nights = (day - date.fromisoformat(before.business_day)).days
     # so many may move every night; those who stay through several nights are the product
     limit = 1.0 - (1.0 - settings.evaluate.moved_share_limit) ** nights

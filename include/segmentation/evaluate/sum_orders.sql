@@ -3,6 +3,12 @@
 -- [$start, $end), as known at $end: a cancellation or a return counts only if updated_at is before $end.
 -- Whole cents, so that sums do not depend on the order of rows.
 with
+-- one row per order: one that was moved to another day may still be in the file of the first day
+ordered as (
+    select * from horizon_orders
+    where ordered_at >= $start and ordered_at < $end
+    qualify row_number() over (partition by order_id order by updated_at desc nulls last, ordered_at desc) = 1
+),
 -- one row per order that stands at $end
 standing as (
     select
@@ -11,9 +17,9 @@ standing as (
             when list_contains($returned, lower(status)) and updated_at < $end then 0
             else cast(round(total_amount * 100) as bigint)
         end as cents
-    from horizon_orders
+    from ordered
     where
-        ordered_at >= $start and ordered_at < $end and customer_id is not null
+        customer_id is not null
         and not (list_contains($void, lower(status)) and updated_at < $end)
 )
 

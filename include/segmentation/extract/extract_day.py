@@ -126,11 +126,10 @@ def extract_day(settings: Settings, day: date, source_url: str, now: datetime) -
     for table, found in survey.undated.items():
         if found.count:
             log.warning(
-                "%d rows of %s have no usable %s and are left out; keys, for example: %s",
+                "%d rows of %s have no usable %s and are left out",
                 found.count,
                 table,
                 TIME_COLUMNS[table],
-                ", ".join(found.keys),
             )
     return ExtractResult(
         business_day=day.isoformat(),

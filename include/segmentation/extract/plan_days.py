@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from segmentation.lake import Lake
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 #: Clocks of shop and pipeline may differ by this much before a row counts as lying in the future.
 CLOCK_SKEW = timedelta(hours=1)
+_PLAIN_ID = re.compile(r"-?\d+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Oddities:
     count
         How many there are.
     keys
-        Up to ten of their keys.
+        Up to ten of their keys, without those that could be personal data.
     """
 
     count: int
@@ -132,7 +134,12 @@ def _oddities(source: Source, layout: SourceLayout, table: str, count: int, cond
     if not count:
         return Oddities(0, [])
     sql = load_sql("list_keys").format(rows=layout.tables[table].subquery, key=KEYS[table][0], condition=condition)
-    return Oddities(count, source.query(sql, table)["key"].to_pylist())
+    return Oddities(count, [key for key in source.query(sql, table)["key"].to_pylist() if _is_plain_id(key)])
+
+
+def _is_plain_id(key: str | None) -> bool:
+    """Tell whether a key is a number or a uuid; a word may be an address or a name."""
+    return key is not None and _PLAIN_ID.fullmatch(key) is not None
 
 
 def _dated_tables(layout: SourceLayout) -> list[str]:

@@ -5,7 +5,7 @@ create or replace temp table bucket_orders (
 );
 create or replace temp table bucket_items (order_id text, product_id text, category text, revenue_cents bigint);
 create or replace temp table bucket_events (
-    event_id text, customer_id text, session_id text, occurred_at timestamptz, event_type text, category text,
-    channel text
+    event_id text, customer_id text, session_id text, occurred_at timestamptz, loaded_at timestamptz, event_type text,
+    category text, channel text
 );
 create or replace temp table bucket_customers (customer_id text, created_at timestamptz);

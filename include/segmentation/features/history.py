@@ -115,13 +115,14 @@ def spread_history(connection: duckdb.DuckDBPyConnection, settings: Settings, da
         "orders": files[catalog.ORDERS],
         "items": files[catalog.ORDER_ITEMS],
         "events": files[catalog.EVENTS],
-        "customers": files[catalog.CUSTOMERS][-1:],
+        "customers": files[catalog.CUSTOMERS],
         "end": end,
         "buckets": settings.features.buckets,
     }
+    run(connection, "find_repeated_orders", values)
     run(connection, "create_products", {})
     if files[catalog.PRODUCTS]:
-        run(connection, "insert_products", {"files": files[catalog.PRODUCTS][-1:]})
+        run(connection, "insert_products", {"files": files[catalog.PRODUCTS]})
     for table in _SPREAD:
         if values[table]:
             selected = connection.sql(query(f"select_{table}"), params=bind(f"select_{table}", values))
@@ -160,12 +161,13 @@ def load_bucket(connection: duckdb.DuckDBPyConnection, settings: Settings, histo
 
 
 def _files(settings: Settings, table: str, day: date) -> list[str]:
+    """List a table's files: every day's up to ``day``; of a snapshot only the day's own.
+
+    Every run writes its own snapshot; one of an earlier day alone is of a table that the shop no longer has.
+    """
     lake = settings.lake
-    paths = [
-        lake.path(catalog.CHECKED, table, day=found) / "rows.parquet"
-        for found in lake.days(catalog.CHECKED, table)
-        if found <= day
-    ]
+    days = [day] if table in catalog.SNAPSHOT_TABLES else [d for d in lake.days(catalog.CHECKED, table) if d <= day]
+    paths = [lake.path(catalog.CHECKED, table, day=found) / "rows.parquet" for found in days]
     return [str(path) for path in paths if path.exists()]
 
 

@@ -1,4 +1,4 @@
--- The newest snapshot of the products table up to the day. Grain: product.
+-- The day's snapshot of the products table. Grain: product.
 insert into products
 select cast(product_id as text), min(category)
 from read_parquet($files, hive_partitioning = false)

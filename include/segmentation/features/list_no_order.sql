@@ -2,7 +2,7 @@
 with
 -- one row per customer with a trace in the shop
 known as (
-    select customer_id from bucket_customers where created_at < $end
+    select customer_id from bucket_customers where created_at < $end or created_at is null
     union
     select customer_id from bucket_events where occurred_at < $end
 )

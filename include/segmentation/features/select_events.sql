@@ -1,10 +1,11 @@
 -- Every event of a known customer up to the day; anonymous events belong to nobody.
--- Grain: event. Interval: occurred_at before $end.
+-- Grain: event of a day's file; insert_events.sql leaves out repeated ones. Interval: occurred_at before $end.
 select
     cast(event.event_id as text) as event_id,
     cast(event.customer_id as text) as customer_id,
     cast(event.session_id as text) as session_id,
     event.occurred_at,
+    event.loaded_at,
     event.event_type,
     product.category,
     lower(event.channel) as channel,

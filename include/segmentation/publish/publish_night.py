@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, text
 
 from segmentation import runs
-from segmentation.catalog import NO_ORDER_NAME, NO_ORDER_SEGMENT, SEGMENTATIONS
+from segmentation.catalog import SEGMENTATIONS
 from segmentation.config import Settings
 from segmentation.errors import LedgerBehind, MissingInput
 from segmentation.publish.profiles import count_transitions, night_files, profile_segments
@@ -62,7 +62,8 @@ class PublishResult:
     stale_days : list of str
         Published days (ISO) that a re-run would change.
     message : str
-        The same in words, with the command that brings stale days forward.
+        The same in words, with what is not to be relied on while days are stale and the command that brings
+        them, and the days that built on them, forward.
     """
 
     customers: int
@@ -125,7 +126,7 @@ def publish_night(
     with night_files(settings, day, labels, _base_labels(settings, base)) as duck:
         profiles = profile_segments(duck, day, {s["segment_id"]: s["distinctive"] for s in segmentation["segments"]})
         transitions = count_transitions(duck, day, base.business_day if base else None)
-        known = _segments_of(segmentation, day)
+        known = _segments_of(segmentation)
         if nameless := {row["segment_id"] for row in profiles} - {row["segment_id"] for row in known}:
             raise MissingInput(
                 f"the description of segments {sorted(nameless)}", day, "Clear the task `cluster` of this run."
@@ -172,12 +173,13 @@ def publish_night(
                 now=now,
             )
             stale = runs.refresh_stale(connection, settings.lake)
+            newest = connection.execute(_NEWEST_DAY).scalar_one()
     return PublishResult(
         customers=customers,
         is_newest=following is None,
         changed=before != segmentation_version,
         stale_days=[night.business_day.isoformat() for night in stale],
-        message=_message(day, customers, len(profiles), following, stale),
+        message=_message(day, customers, len(profiles), newest, stale),
     )
 
 
@@ -190,12 +192,9 @@ def _base_labels(settings: Settings, base: PublishedNight | None) -> Path | None
     return folder / "labels.parquet"
 
 
-def _segments_of(segmentation: Mapping[str, Any], day: date) -> list[dict[str, Any]]:
+def _segments_of(segmentation: Mapping[str, Any]) -> list[dict[str, Any]]:
     columns = ("segment_id", "name", "description", "status", "born_on", "retired_on", "lineage")
     known = [{column: segment[column] for column in columns} for segment in segmentation["segments"]]
-    if all(segment["segment_id"] != NO_ORDER_SEGMENT for segment in known):
-        no_order = (NO_ORDER_SEGMENT, NO_ORDER_NAME, "Known to the shop, but without an order so far.", "active")
-        known.append(dict(zip(columns, (*no_order, day, None, {}), strict=True)))
     return sorted(known, key=lambda segment: segment["segment_id"])
 
 
@@ -271,24 +270,19 @@ def _run_file(connection: Connection, file: str, **parameters: Any) -> None:
     connection.exec_driver_sql((_SQL / file).read_text(), parameters or None)
 
 
-def _message(
-    day: date, customers: int, count: int, following: tuple[date, str] | None, stale: Sequence[StaleDay]
-) -> str:
+def _message(day: date, customers: int, count: int, newest: date, stale: Sequence[StaleDay]) -> str:
     parts = [f"Published {customers:,} customers in {count} segments for {day}."]
-    if following is not None:
+    if newest > day:
         parts.append(
             "A later day is published already: the history was rewritten, the current labels stay those of that day."
         )
     if stale:
         first, last = stale[0].business_day, stale[-1].business_day
         span = f"{first}" if first == last else f"{len(stale)} days from {first} to {last}"
-        why = (
-            "built on labels that have changed since"
-            if any(night.by_chain for night in stale)
-            else "lack rows that arrived or changed since"
-        )
-        parts.append(
-            f"Stale: {span} {why} (see stale_reason in ops.runs); their labels stay served. "
-            f"To bring them forward: {runs.backfill_command(first, last)}"
-        )
+        by_chain = any(night.by_chain for night in stale)
+        why = "built on labels that have changed since" if by_chain else "lack rows that arrived or changed since"
+        parts.append(f"Stale: {span} {why} (see stale_reason in ops.runs); their labels stay served.")
+        if by_chain:
+            parts.append("Until they are run again, one segment id may mean different segments before and after.")
+        parts.append(f"To bring them forward: {runs.backfill_command(first, newest)}")
     return " ".join(parts)

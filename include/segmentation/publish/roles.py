@@ -7,23 +7,22 @@ from collections.abc import Mapping
 from psycopg2 import sql
 from sqlalchemy import Connection, Engine, text
 
-from segmentation.catalog import EXTRACT_ROLE, MARKETING_ROLE, MARTS, OPS, PUBLISH_ROLE
+from segmentation.catalog import MARKETING_ROLE, MARTS, OPS, PUBLISH_ROLE
 from segmentation.errors import MissingRole
 
-ROLES = (EXTRACT_ROLE, PUBLISH_ROLE, MARKETING_ROLE)
 #: Longest query of marketing, so that a slip cannot occupy the server.
 MARKETING_STATEMENT_TIMEOUT = "60s"
 
 
 def create_roles(engine: Engine, passwords: Mapping[str, str]) -> list[str]:
-    """Create those of our roles that a server lacks; roles that exist keep their password.
+    """Create those roles that a server lacks; roles that exist keep their password.
 
     Parameters
     ----------
     engine : Engine
         Any database of the server, as a role that may create roles.
     passwords : mapping of str to str
-        Password of each role of `ROLES` that is to be made.
+        Password of each role that is to be there.
 
     Returns
     -------
@@ -32,7 +31,7 @@ def create_roles(engine: Engine, passwords: Mapping[str, str]) -> list[str]:
     """
     with engine.begin() as connection:
         existing = set(connection.scalars(text("select rolname from pg_roles")))
-        missing = [role for role in ROLES if role in passwords and role not in existing]
+        missing = [role for role in passwords if role not in existing]
         for role in missing:
             _execute(
                 connection,
@@ -46,9 +45,9 @@ def create_roles(engine: Engine, passwords: Mapping[str, str]) -> list[str]:
 def grant_warehouse_roles(engine: Engine) -> None:
     """Give each role exactly its rights in the warehouse; may be repeated, and is after each migration.
 
-    `segmentation_publish` reads and writes marts and ops, and owns nothing. `marketing` reads marts and
-    nothing else. `segmentation_extract` has nothing here. If the database is ours alone (no other
-    schemas in it), nobody else may connect to it.
+    `segmentation_publish` reads and writes marts and ops, and owns nothing; which migrations have run it may
+    read, but not change. `marketing` reads marts and nothing else. `segmentation_extract` has nothing here.
+    If the database is ours alone (no other schemas in it), nobody else may connect to it.
 
     Parameters
     ----------
@@ -90,6 +89,8 @@ def grant_warehouse_roles(engine: Engine) -> None:
             "grant temporary on database {database} to {publish}",
             "grant usage on schema {marts}, {ops} to {publish}",
             "grant select, insert, update, delete on all tables in schema {marts}, {ops} to {publish}",
+            # Alembic's own table: only who migrates says which migrations have run
+            "revoke insert, update, delete on {ops}.alembic_version from {publish}",
             "grant usage on schema {marts} to {marketing}",
             "grant select on all tables in schema {marts} to {marketing}",
             "alter default privileges in schema {marts}, {ops} "

@@ -386,7 +386,8 @@ def _schemas_before(lake: Lake, first: date, run_day: date) -> dict[str, pa.Sche
     schemas = {}
     for name in _TABLES:
         until = first if name in DAILY_TABLES else run_day
-        earlier = [day for day in lake.days(CHECKED, name) if day < until]
-        if earlier:
-            schemas[name] = pq.read_schema(lake.path(CHECKED, name, day=earlier[-1]) / FILE)
+        files = [lake.path(CHECKED, name, day=day) / FILE for day in lake.days(CHECKED, name) if day < until]
+        # a full disk or a kill leaves a folder without its file
+        if whole := [file for file in files if file.exists()]:
+            schemas[name] = pq.read_schema(whole[-1])
     return schemas

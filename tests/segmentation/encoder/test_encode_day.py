@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, select
 
-from segmentation.catalog import FEATURES, OUTLOOK
+from segmentation.catalog import FEATURES, OUTLOOK, WINDOWS
 from segmentation.config import Settings
 from segmentation.connections import engine_for
 from segmentation.encoder.encode_day import EncodeResult, can_continue, encode_day
@@ -224,6 +225,18 @@ def test_without_features_the_step_says_which_task_to_clear(
         encode_day(tiny(tmp_path), DAY, None, models_engine, "run")
     assert not (tmp_path / "models").exists()
     assert not settings_has_features(tmp_path)
+
+
+def test_windows_that_a_later_run_removed_are_missed_and_not_taken_for_a_young_shop(
+    tmp_path: Path, tiny: MakeSettings, world: WriteWorld, models_engine: Engine
+) -> None:
+    settings = tiny(tmp_path)
+    world(settings, DAY, customers=200)
+    settings.lake.remove(settings.lake.path(WINDOWS, day=DAY))
+    said = "the training windows for business day 2026-03-31 is not in the lake. Clear the task features of this run"
+    with pytest.raises(MissingInput, match=re.escape(said)):
+        encode_day(settings, DAY, None, models_engine, "run")
+    assert not (outlook_folder(settings) / "outlook.json").exists()
 
 
 def settings_has_features(home: Path) -> bool:

@@ -75,6 +75,13 @@ def test_equal_content_is_stored_once_and_other_weights_are_another_version(
     assert sorted(folder.name for folder in settings.models.iterdir()) == sorted([version, other])
 
 
+def test_another_held_out_share_is_a_reason_to_start_anew(
+    settings: Settings, encoder: Encoder, tmp_path: Path, tiny: Callable[..., Settings]
+) -> None:
+    version = save_encoder(settings.models, DAY, encoder, {})
+    assert "held-out share: 0.2 before, 0.25 now" in why_not_continue(tiny(tmp_path, held_out_share=0.25), version)
+
+
 def test_new_features_are_named_in_the_reason(
     settings: Settings, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,6 +117,8 @@ def make_shop(make_settings: Callable[..., Settings]) -> Callable[..., Shop]:
         orders = generator.poisson(rates).astype(float)
         spend = np.round(orders * generator.uniform(5, 60, 600), 2)
         before = day - timedelta(days=28)
+        cutoffs = [before.isoformat()] if cutoff else []
+        lake.write_json({"cutoffs": cutoffs}, lake.path(catalog.FEATURES, day=day) / "features.json")
         if cutoff:
             window = ("windows", f"day={day}", f"cutoff={before}", "bucket=00")
             write(_static(rates, 2), *window, name="static.parquet")

@@ -138,6 +138,49 @@ def test_the_first_model_may_move_everybody_from_rfm_segments(make_shop: MakeSho
     assert verdict.metrics["gate_moved_share"] == pytest.approx(600 / 601, abs=1e-6)
 
 
+def test_rfm_segments_after_a_model_are_published_with_the_reason(make_shop: MakeShop, warehouse: Engine) -> None:
+    shop = make_shop(day=make_shop().day - timedelta(days=1))
+    base = _night(recluster(shop.settings, shop.day, None).segmentation_version, shop.day)
+    shop = make_shop(model=False)
+    version = recluster(shop.settings, shop.day, base).segmentation_version
+    verdict = evaluate_day(shop.settings, shop.day, version, base, warehouse, "run 2")
+    assert verdict.publish, verdict.reasons
+    assert verdict.metrics["gate_moved_share"] > shop.settings.evaluate.moved_share_limit
+    detail = _metrics(warehouse).loc[("gate_moved_share", ""), "detail"]
+    assert "the shop had a model's segments before and has RFM segments now (RFM segments: too young)" in detail
+
+
+def test_shape_is_measured_where_the_segments_were_made(make_shop: MakeShop, warehouse: Engine) -> None:
+    shop = make_shop()
+    version = recluster(shop.settings, shop.day, None).segmentation_version
+    found, labels = segmentation_file.read(shop.settings.lake, shop.day, version)
+    # the search may count some columns less than the outlook does
+    lighter = replace(found, outlook_weights=[1.0, 0.01])
+    alone = replace(found, outlook_columns=found.outlook_columns[:1], outlook_weights=[1.0])
+    shapes = []
+    for segmentation in (found, lighter, alone):
+        centroids = [
+            replace(segment, centroid=segment.centroid[: len(segmentation.outlook_columns)])
+            for segment in segmentation.segments
+        ]
+        other = segmentation_file.write(shop.settings.lake, shop.day, replace(segmentation, segments=centroids), labels)
+        metrics = evaluate_day(shop.settings, shop.day, other, None, warehouse, "run 1").metrics
+        shapes.append((metrics["silhouette"], metrics["davies_bouldin"]))
+    assert shapes[1] == pytest.approx(shapes[2], abs=1e-3)
+
+
+@pytest.mark.parametrize("model", [True, False], ids=["model", "rfm"])
+def test_windows_that_a_later_run_removed_are_missed(make_shop: MakeShop, warehouse: Engine, model: bool) -> None:
+    shop = make_shop(model=model)
+    version = recluster(shop.settings, shop.day, None).segmentation_version
+    shop.settings.lake.remove(shop.settings.lake.path("windows", day=shop.day))
+    with pytest.raises(MissingInput, match="the training windows for business day 2026-05-29"):
+        evaluate_day(shop.settings, shop.day, version, None, warehouse, "run 1")
+    if model:
+        with pytest.raises(MissingInput, match="Clear the task features of this run with its downstream tasks"):
+            recluster(shop.settings, shop.day, None)
+
+
 def test_what_was_published_is_judged_by_what_came_true(
     make_shop: MakeShop, write_checked_orders: Callable[..., Any], warehouse: Engine
 ) -> None:

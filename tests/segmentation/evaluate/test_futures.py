@@ -18,12 +18,12 @@ from segmentation.evaluate.futures import lake_future, of_customers, source_futu
 DAY = date(2026, 5, 1)
 
 
-def _write(settings: Settings, rows: list[tuple[str, datetime, str, float, datetime]]) -> None:
-    names = ("customer_id", "ordered_at", "status", "total_amount", "updated_at")
-    kinds = (pa.string(), pa.timestamp("us", "UTC"), pa.string(), pa.float64(), pa.timestamp("us", "UTC"))
+def _write(settings: Settings, rows: list[tuple[str, str, datetime, str, float, datetime]]) -> None:
+    names = ("order_id", "customer_id", "ordered_at", "status", "total_amount", "updated_at")
+    kinds = (pa.string(), pa.string(), pa.timestamp("us", "UTC"), pa.string(), pa.float64(), pa.timestamp("us", "UTC"))
     for day in days_between(DAY, DAY + timedelta(days=28)):
         interval = day_interval(day, settings.timezone)
-        of_day = [row for row in rows if interval.start <= row[1] < interval.end]
+        of_day = [row for row in rows if interval.start <= row[2] < interval.end]
         columns = list(zip(*of_day, strict=True)) or [()] * len(names)
         table = pa.table({n: pa.array(list(c), k) for n, c, k in zip(names, columns, kinds, strict=True)})
         settings.lake.write_table(table, settings.lake.path(catalog.CHECKED, catalog.ORDERS, day=day) / "rows.parquet")
@@ -37,12 +37,13 @@ def test_sums_what_stands_at_the_end_of_the_horizon(make_settings: Callable[...,
     _write(
         settings,
         [
-            ("a", start, "completed", 10.10, start),  # the first instant counts
-            ("a", end - timedelta(microseconds=1), "completed", 0.20, inside),
-            ("a", start - timedelta(microseconds=1), "completed", 500.0, inside),  # the business day itself does not
-            ("b", inside, "Returned", 30.0, inside),  # ordered, but the money went back
-            ("b", inside, "returned", 7.0, late),  # given back after the horizon: not known then
-            ("c", inside, "cancelled", 40.0, inside),  # never a sale
+            ("1", "a", start, "completed", 10.10, start),  # the first instant counts
+            ("2", "a", end - timedelta(microseconds=1), "completed", 0.20, inside),
+            ("3", "a", start - timedelta(microseconds=1), "completed", 500.0, inside),  # of the business day itself
+            ("4", "b", inside, "Returned", 30.0, inside),  # ordered, but the money went back
+            ("5", "b", inside, "returned", 7.0, late),  # given back after the horizon: not known then
+            ("6", "c", inside, "cancelled", 40.0, inside),  # never a sale
+            ("1", "a", inside, "completed", 99.0, start - timedelta(days=1)),  # where the order was before it was moved
         ],
     )
     found = lake_future(settings, DAY)
@@ -58,7 +59,8 @@ def test_sums_what_stands_at_the_end_of_the_horizon(make_settings: Callable[...,
 
 def test_a_lake_that_ends_too_early_has_no_future(make_settings: Callable[..., Settings]) -> None:
     settings = make_settings(timezone="UTC")
-    _write(settings, [("a", datetime(2026, 5, 10, tzinfo=UTC), "completed", 1.0, datetime(2026, 5, 10, tzinfo=UTC))])
+    at = datetime(2026, 5, 10, tzinfo=UTC)
+    _write(settings, [("1", "a", at, "completed", 1.0, at)])
     assert lake_future(settings, DAY) is not None
     assert lake_future(settings, DAY + timedelta(days=1)) is None
 

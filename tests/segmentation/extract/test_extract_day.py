@@ -230,6 +230,27 @@ def test_rows_from_the_future_are_counted_with_their_keys(shop: Shop, settings: 
     assert run["tables"] == ["customers", "products", "orders", "order_items", "events"]
 
 
+def test_keys_that_could_be_personal_data_are_counted_only(
+    shop: Shop, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.execute("alter table shop.order_items drop constraint if exists order_items_order_id_fkey")
+    shop.execute("alter table shop.order_items alter order_id type text")
+    shop.execute("alter table shop.orders alter order_id type text, alter ordered_at drop not null")
+    uuid = "6f1c2a34-0b7d-4f0e-9a51-3c1d2e4f5a6b"
+    for key, number in (("jane@example.org", "51"), ("Jane Doe", "52"), (uuid, "61")):
+        shop.execute("update shop.orders set order_id = :key, ordered_at = null where order_id = :n", key=key, n=number)
+    shop.execute("update shop.orders set ordered_at = null where order_id = '62'")
+
+    extract_day(settings, LAST_DAY, shop.url, shop.now)
+
+    run = (settings.lake.root / f"raw/_runs/{LAST_DAY}.json").read_text()
+    undated = json.loads(run)["undated_rows"]["orders"]
+    assert (undated["count"], sorted(undated["keys"])) == (4, sorted([uuid, "62"]))
+    assert "4 rows of orders have no usable ordered_at and are left out" in caplog.text
+    for told in (run, caplog.text):
+        assert "jane" not in told.lower()
+
+
 def test_odd_values_are_fetched_or_counted_but_stop_nothing(shop: Shop, settings: Settings) -> None:
     shop.execute(
         "alter table shop.orders alter column total_amount type double precision, alter ordered_at drop not null"

@@ -93,10 +93,9 @@ class HandmadeShop:
             event_type=kind, product_id=product, channel=channel, campaign_id=None, loaded_at=self.at(at),
         )  # fmt: skip
 
-    def customer(self, customer: Any, created: str) -> None:
-        self.add(
-            "customers", customer_id=customer, created_at=self.at(created), country="DE", updated_at=self.at(created)
-        )
+    def customer(self, customer: Any, created: str | None) -> None:
+        at = self.at(created) if created else None
+        self.add("customers", customer_id=customer, created_at=at, country="DE", updated_at=at)
 
     def product(self, product: Any, category: str | None) -> None:
         self.add("products", product_id=product, category=category, updated_at=self.at("2020-01-01"))

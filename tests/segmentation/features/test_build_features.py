@@ -472,3 +472,53 @@ def test_nothing_temporary_is_left_behind(shop: HandmadeShop) -> None:
     build_features(shop.settings, DAY, warm=False)
     assert not scratch.exists()
     assert list(shop.settings.lake.root.rglob("*.tmp")) == []
+
+
+def test_what_is_in_the_files_of_two_days_counts_once_as_it_was_changed_last(new_shop: NewShop, read: Read) -> None:
+    shop, clean = (new_shop(name=name) for name in ("repeated", "clean"))
+    for one in (shop, clean):
+        one.product("p1", "shoes")
+        one.product("p2", "hats")
+        one.order("1", "a", "2026-03-05 10:00", 20.0, items={"p1": 20.0})
+        # moved to the day before after it was loaded
+        one.order("2", "a", "2026-03-19 10:00", 50.0, updated="2026-03-22 10:00", items={"p2": 50.0})
+        # loaded twice: nothing tells which is right, so the latest day is
+        one.order("3", "b", "2026-03-16 10:00", 7.0, updated="2026-03-16 10:00", items={"p1": 7.0})
+        one.event("e", "a", "2026-03-11 09:00", "product_view", "s1", product="p1")
+    shop.order("2", "a", "2026-03-20 10:00", 30.0, updated="2026-03-20 10:00", items={"p1": 10.0, "p2": 20.0})
+    shop.order("3", "b", "2026-03-15 10:00", 7.0, updated="2026-03-16 10:00", items={"p1": 7.0})
+    shop.event("e", "a", "2026-03-10 09:00", "product_view", "s1", product="p1")
+    for one in (shop, clean):
+        one.write(DAY)
+        build_features(one.settings, DAY, warm=False)
+    a = read(shop, "static", DAY).loc["a"]
+    assert (a.frequency_all, a.monetary_all, a.distinct_products, a.product_views_28d) == (2, 70.0, 2, 1)
+    for name in ("static", "timeline", "categories"):
+        pd.testing.assert_frame_equal(read(shop, name, DAY), read(clean, name, DAY))
+
+
+def test_a_customer_without_a_known_beginning_is_a_customer(shop: HandmadeShop) -> None:
+    shop.order("1", "a", "2026-03-05 10:00")
+    shop.customer("a", None)
+    shop.customer("unknown since when", None)
+    shop.customer("tomorrow", "2026-04-01 00:00")
+    shop.write(DAY)
+    assert build_features(shop.settings, DAY, warm=False).customers_without_order == 1
+    no_order = pd.read_parquet(shop.settings.lake.path("features", day=DAY) / "no_order.parquet", partitioning=None)
+    assert no_order["customer_id"].tolist() == ["unknown since when"]
+
+
+def test_a_table_that_the_shop_no_longer_has_is_not_read_from_an_old_snapshot(shop: HandmadeShop, read: Read) -> None:
+    shop.order("1", "a", "2026-03-05 10:00", items={"p1": 10.0})
+    shop.customer("seen", "2026-03-01 10:00")
+    shop.product("p1", "shoes")
+    shop.write(DAY)
+    assert build_features(shop.settings, DAY, warm=False).customers_without_order == 1
+    assert len(read(shop, "categories", DAY)) == 1
+    next_day = DAY + timedelta(days=1)
+    lake = shop.settings.lake
+    for table in ("orders", "order_items"):
+        empty = pq.ParquetFile(lake.path("checked", table, day=DAY) / "rows.parquet").read().slice(0, 0)
+        lake.write_table(empty, lake.path("checked", table, day=next_day) / "rows.parquet")
+    assert build_features(shop.settings, next_day, warm=False).customers_without_order == 0
+    assert len(read(shop, "categories", next_day)) == 0

@@ -112,6 +112,7 @@ def test_an_older_day_rewrites_the_past_but_not_the_present(nights: Any) -> None
         "airflow backfill create --dag-id segmentation_nightly --from-date 2026-03-03 --to-date 2026-03-03"
         in result.message
     )
+    assert "one segment id may mean different segments" in result.message
     assert present == nights.rows(
         "select customer_id, segment_id, confidence, as_of from marts.customer_segments order by 1"
     )
@@ -132,6 +133,16 @@ def test_bringing_stale_days_forward_ends_as_one_clean_pass(nights: Any) -> None
     for number, labels, base in ((0, ALL, None), (1, MOVED, ALL), (2, MOVED, MOVED)):
         nights.night(number, labels, base)
     assert marts(nights, without=("run_id",)) == out_of_order
+
+
+def test_late_rows_for_a_day_before_do_not_make_tonight_stale(nights: Any) -> None:
+    nights.night(0, ALL)
+    nights.write_manifests(0, "with a late return")
+    result = nights.night(1, MOVED, base=ALL)
+    assert result.stale_days == ["2026-03-01"]
+    assert "Stale: 2026-03-01 lack" in result.message
+    assert "may mean different segments" not in result.message
+    assert "--from-date 2026-03-01 --to-date 2026-03-02 " in result.message
 
 
 def test_readers_see_last_night_or_tonight_and_nothing_between(
@@ -319,7 +330,7 @@ def test_a_missing_segmentation_is_named(nights: Any) -> None:
 
 def test_a_label_without_a_described_segment_is_refused(nights: Any) -> None:
     nights.write(0, ALL, segments=[])
-    with pytest.raises(MissingInput, match=r"description of segments \[1, 2, 3\]"):
+    with pytest.raises(MissingInput, match=r"description of segments \[0, 1, 2, 3\]"):
         nights.publish(0)
 
 

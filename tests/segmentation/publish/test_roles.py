@@ -95,6 +95,19 @@ def test_publish_reads_and_deletes_in_marts_and_ops(warehouse: Engine, table: st
 @pytest.mark.parametrize(
     "statement",
     [
+        "insert into ops.alembic_version values ('0002')",
+        "update ops.alembic_version set version_num = '0002'",
+        "delete from ops.alembic_version",
+    ],
+)
+def test_publish_reads_which_migrations_have_run_and_cannot_change_it(warehouse: Engine, statement: str) -> None:
+    assert not refused(warehouse, "select * from ops.alembic_version")
+    assert refused(warehouse, statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
         "drop table marts.segments",
         "truncate marts.segments",
         "alter table marts.segments add column x int",
@@ -145,12 +158,8 @@ def test_others_may_go_on_connecting_to_a_database_that_is_not_ours_alone(
     engine.dispose()
 
 
-def test_missing_roles_are_created_and_existing_ones_left_alone(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_roles_are_created_and_existing_ones_left_alone(server: Server) -> None:
     owner = server.engine("postgres")
-    # names of their own, so that the other tests keep theirs
-    monkeypatch.setattr("segmentation.publish.roles.ROLES", ("late_comer", MARKETING_ROLE))
     password = 'it\'s a "word" with %s'
     assert create_roles(owner, {"late_comer": password, MARKETING_ROLE: "not taken"}) == ["late_comer"]
     assert create_roles(owner, {"late_comer": "not taken"}) == []

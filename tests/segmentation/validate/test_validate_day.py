@@ -588,6 +588,15 @@ def test_a_type_that_changed_overnight_stops_the_run(old_shop: Shop) -> None:
     assert "failed as well" not in str(error)
 
 
+def test_a_folder_that_a_full_disk_left_empty_does_not_break_later_days(shop: Shop) -> None:
+    shop.extracted(tables=tuple(SCHEMAS))
+    lake = shop.settings.lake
+    for table in ("customers", "orders"):
+        lake.path("checked", table, day=D - timedelta(days=1)).mkdir(parents=True)
+    assert shop.validate().days_checked == [str(D)]
+    assert shop.table("customers").num_rows == 10
+
+
 def test_a_missing_and_an_unknown_column_stop_the_run(shop: Shop) -> None:
     without = pa.schema([field for field in SCHEMAS["events"] if field.name != "channel"])
     shop.put(

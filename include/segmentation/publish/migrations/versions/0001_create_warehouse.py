@@ -102,7 +102,15 @@ def upgrade() -> None:
             sa.Date(),
             comment="first business day after this stay (excluded); null = still there",
         ),
-        sa.Column("segment_id", sa.Integer(), nullable=False, comment="segment during this stay"),
+        sa.Column(
+            "segment_id",
+            sa.Integer(),
+            nullable=False,
+            comment=(
+                "segment during this stay, see marts.segments; one id may mean two segments "
+                "while ops.runs calls days stale that were published out of order"
+            ),
+        ),
         sa.Column("run_id", sa.Text(), nullable=False, comment="run that began this stay, see ops.runs"),
         sa.CheckConstraint("valid_to is null or valid_to > valid_from", name="customer_segment_history_order"),
         schema="marts",
@@ -119,7 +127,10 @@ def upgrade() -> None:
             sa.Integer(),
             primary_key=True,
             autoincrement=False,
-            comment="stable id, never reused; 0 = no order yet",
+            comment=(
+                "stable id, never reused; 0 = no order yet; days published out of order "
+                "may use one id for two segments until the days that ops.runs calls stale are run again"
+            ),
         ),
         sa.Column(
             "name",
