@@ -17,7 +17,7 @@ from segmentation.errors import SegmentationError
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
     help=__doc__,
     rich_markup_mode="rich",
 )
@@ -67,11 +67,12 @@ def stop() -> None:
     from segmentation.demo.stack import stop as stop_stack
 
     stacks = [stack for home in sorted(DEMO_ROOT.glob("*")) if (stack := open_stack(home.resolve()))]
-    for stack in stacks:
+    running = [stack for stack in stacks if stack.anything_runs()]
+    for stack in running:
         stop_stack(stack)
         console.print(f"Stopped the demo in {stack.home.name}.")
-    if not stacks:
-        console.print("No demo was started here.")
+    if not running:
+        console.print("Nothing is running." if stacks else "No demo was started here.")
 
 
 @app.command()
@@ -164,6 +165,9 @@ def run(
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="a select over marts.*")],
+    engineer: Annotated[
+        bool, typer.Option("--engineer", help="ask the demo as segmentation_publish, which may read ops.* too")
+    ] = False,
     url: Annotated[
         str | None,
         typer.Option(
@@ -178,11 +182,11 @@ def sql(
     from segmentation.publish.query import run_query
 
     if url is None:
-        from segmentation.catalog import MARKETING_ROLE
+        from segmentation.catalog import MARKETING_ROLE, PUBLISH_ROLE
         from segmentation.demo.postgres import WAREHOUSE_DATABASE
         from segmentation.demo.run_demo import newest_stack
 
-        url = newest_stack(DEMO_ROOT).server.url(WAREHOUSE_DATABASE, MARKETING_ROLE)
+        url = newest_stack(DEMO_ROOT).server.url(WAREHOUSE_DATABASE, PUBLISH_ROLE if engineer else MARKETING_ROLE)
     typer.echo(run_query(url, query), nl=False)
 
 

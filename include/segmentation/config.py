@@ -95,7 +95,12 @@ class ClusterSettings(_Step):
 
     k_min: int = Field(3, ge=2, description="fewest segments tried")
     k_max: int = Field(10, ge=2, le=30, description="most segments tried")
-    minimum_share: float = Field(0.02, ge=0, lt=0.5, description="smallest allowed segment, share of customers")
+    minimum_share: float = Field(
+        0.02,
+        ge=0,
+        lt=0.5,
+        description="smallest segment a search allows; a night is held below half of it",
+    )
     tolerance: float = Field(0.01, ge=0, description="usefulness (R²) given up for fewer segments")
     minimum_stability: float = Field(
         0.6, ge=0, le=1, description="bootstrap adjusted Rand index below which k is refused"

@@ -47,7 +47,7 @@ class FutureBusinessDay(Terminal):
     def __init__(self, day: date, newest: date) -> None:
         self.day, self.newest = day, newest
         super().__init__(
-            f"business day {day} has not ended in the shop's timezone. Nothing was read or written. "
+            f"business day {day} has not ended in the shop's timezone. No data was read or written. "
             f"The newest day that can run is {newest}."
         )
 

@@ -92,8 +92,8 @@ def _head(traits: Traits, medians: NDArray[np.float64]) -> str:
         basket = "small baskets"
     rhythm = next((word for limit, word in _CADENCES if gap <= limit), "Rare")
     if not np.isfinite(gap):
-        # most have ordered once only: they have no rhythm yet
-        rhythm = "New" if figures.get("tenure_days", np.inf) <= _NEW_DAYS else "One-time"
+        # most have ordered once only and have no rhythm, but the others of the segment may have come again
+        rhythm = "New" if figures.get("tenure_days", np.inf) <= _NEW_DAYS else "Once-or-twice"
     elif recency > _LAPSED * gap and recency > shop.get("recency_days", 0.0):
         rhythm = f"Lapsed {rhythm.lower()}"
     elif recency > _SLOWING * gap and recency > shop.get("recency_days", 0.0):

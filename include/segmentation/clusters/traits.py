@@ -108,7 +108,8 @@ def of_segments(traits: Traits, codes: NDArray[np.int64], k: int) -> NDArray[np.
     """Return how far each segment is from the shop's usual, (K, F), in robust z.
 
     The median customer's score; for what most customers never do, where all medians are alike, the mean
-    score minus the shop's.
+    score minus the shop's. 0 where the segment's mean figure does not differ from the shop's the same way: a
+    median of 0 makes any habit look like a trait.
 
     Parameters
     ----------
@@ -122,7 +123,9 @@ def of_segments(traits: Traits, codes: NDArray[np.int64], k: int) -> NDArray[np.
         rows = traits.scores[codes == segment]
         if len(rows):
             found[segment] = np.where(traits.one_valued, rows.mean(axis=0) - overall, np.median(rows, axis=0))
-    return found
+    everybody = segment_averages(traits, np.zeros_like(codes), 1)
+    opposed = np.sign(segment_averages(traits, codes, k) - everybody) * np.sign(found) < 0
+    return np.where(opposed, 0.0, found)
 
 
 def segment_medians(traits: Traits, codes: NDArray[np.int64], k: int) -> NDArray[np.float64]:

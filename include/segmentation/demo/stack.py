@@ -142,6 +142,12 @@ class Stack:
         """Tell whether every one of Airflow's processes lives."""
         return bool(self.pids) and all(_leader(*known) for known in self.pids.values())
 
+    def anything_runs(self) -> bool:
+        """Tell whether any of Airflow's processes or the embedded Postgres lives."""
+        return any(_leader(*known) for known in self.pids.values()) or postgres.is_running(
+            self.home / "postgres" / "data"
+        )
+
 
 def open_stack(home: Path) -> Stack | None:
     """Return the stack kept in ``home``, or None if there is none."""

@@ -54,12 +54,12 @@ def test_a_name_once_given_is_not_given_again() -> None:
     assert not set(first) & set(_named(shop, codes, taken=set(first)))
 
 
-def test_customers_with_one_order_are_new_or_one_time() -> None:
+def test_customers_with_one_order_have_no_rhythm_yet() -> None:
     new = {"recency_days": 5.0, "tenure_days": 5.0, "average_order_value": 30.0}
     once = {"recency_days": 200.0, "tenure_days": 200.0, "average_order_value": 30.0}
     names = _named(*_segments(new, once, MONTHLY))
     assert names[0].startswith("New")
-    assert names[1].startswith("One-time")
+    assert names[1].startswith("Once-or-twice")
 
 
 def test_description_and_distinctive_hold_figures() -> None:

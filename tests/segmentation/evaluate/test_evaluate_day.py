@@ -154,8 +154,11 @@ def test_shape_is_measured_where_the_segments_were_made(make_shop: MakeShop, war
     shop = make_shop()
     version = recluster(shop.settings, shop.day, None).segmentation_version
     found, labels = segmentation_file.read(shop.settings.lake, shop.day, version)
+    file = shop.settings.lake.path("outlook", day=shop.day) / "outlook.parquet"
+    outlook = pd.read_parquet(file, partitioning=None)
+    outlook.assign(q_orders=outlook["q_orders"].sample(frac=1, random_state=1).to_numpy()).to_parquet(file)
     # the search may count some columns less than the outlook does
-    lighter = replace(found, outlook_weights=[1.0, 0.01])
+    lighter = replace(found, outlook_weights=[1.0, 1e-4])
     alone = replace(found, outlook_columns=found.outlook_columns[:1], outlook_weights=[1.0])
     shapes = []
     for segmentation in (found, lighter, alone):
@@ -167,6 +170,7 @@ def test_shape_is_measured_where_the_segments_were_made(make_shop: MakeShop, war
         metrics = evaluate_day(shop.settings, shop.day, other, None, warehouse, "run 1").metrics
         shapes.append((metrics["silhouette"], metrics["davies_bouldin"]))
     assert shapes[1] == pytest.approx(shapes[2], abs=1e-3)
+    assert shapes[1][0] > shapes[0][0] + 0.1
 
 
 @pytest.mark.parametrize("model", [True, False], ids=["model", "rfm"])

@@ -29,10 +29,10 @@ def test_an_answer_is_csv_with_a_header(ask: Callable[[str], str]) -> None:
         pytest.param("select nmae from marts.segments", 'column "nmae" does not exist; .*"segments.name"', id="typo"),
         pytest.param("select * from ops.runs", "permission denied for schema ops; this role may read", id="ops"),
         pytest.param("select * from marts.segmnts", 'relation "marts.segmnts" does not exist', id="no table"),
-        pytest.param("drop table marts.segments", "syntax error", id="ddl"),
-        pytest.param("delete from marts.segments returning name", "permission denied|read-only", id="write"),
-        pytest.param("select 1; select 2", "syntax error", id="two"),
-        pytest.param("", "syntax error", id="empty"),
+        pytest.param("drop table marts.segments", "one query that reads", id="ddl"),
+        pytest.param("delete from marts.segments returning name", "one query that reads", id="write"),
+        pytest.param("select 1; delete from marts.segments", "one query that reads", id="two"),
+        pytest.param(" -- nothing", "one query that reads", id="empty"),
     ],
 )
 def test_a_wrong_query_gets_one_line(ask: Callable[[str], str], sql: str, words: str) -> None:
@@ -41,9 +41,12 @@ def test_a_wrong_query_gets_one_line(ask: Callable[[str], str], sql: str, words:
     assert "\n" not in str(caught.value)
 
 
+HIDDEN_WRITE = "with gone as (delete from marts.segments returning name) select * from gone"
+
+
 def test_even_a_role_that_may_write_does_not(server: Server, warehouse_database: str) -> None:
     with pytest.raises(QueryRefused, match="read-only transaction"):
-        run_query(server.url(warehouse_database, PUBLISH_ROLE), "delete from marts.segments returning name")
+        run_query(server.url(warehouse_database, PUBLISH_ROLE), HIDDEN_WRITE)
 
 
 def test_a_query_that_takes_too_long_is_ended(ask: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
