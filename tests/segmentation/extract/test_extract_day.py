@@ -441,7 +441,7 @@ def test_a_business_day_that_is_not_over(shop: Shop, settings: Settings) -> None
     with pytest.raises(FutureBusinessDay) as caught:
         extract_day(settings, LAST_DAY, shop.url, now)
     assert str(caught.value) == (
-        "business day 2026-03-31 has not ended in the shop's timezone. Nothing was read or written. "
+        "business day 2026-03-31 has not ended in the shop's timezone. No data was read or written. "
         "The newest day that can run is 2026-03-30."
     )
     assert not settings.lake.root.exists()
