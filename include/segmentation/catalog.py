@@ -45,6 +45,10 @@ OUTLOOK = "outlook"  # outlook/day=D/{outlook,matured}.parquet and outlook.json
 SEGMENTATIONS = "segmentations"  # segmentations/day=D/version=V/{labels.parquet,segmentation.json}
 
 MODEL = "segmentation_encoder"
+#: Stands where a model's version would, on nights without one.
+NO_MODEL = "rfm"
+#: Stands where a clustering algorithm would, when the segments are the RFM grid's.
+RFM = "rfm"
 
 # Warehouse
 MARTS = "marts"

@@ -287,7 +287,7 @@ class MissingConnection(Terminal):
     def __init__(self, conn_id: str) -> None:
         self.conn_id = conn_id
         super().__init__(
-            f"the Airflow connection {conn_id!r} is not defined. Nothing was read or written. {LABELS_KEPT} Set "
+            f"the Airflow connection {conn_id!r} is not defined. No data was read or written. {LABELS_KEPT} Set "
             f"AIRFLOW_CONN_{conn_id.upper()}=postgresql://user:password@host:5432/database in the environment of "
             f"scheduler, workers and triggerer (see .env.example), then clear the task."
         )

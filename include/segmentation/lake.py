@@ -21,6 +21,9 @@ import pyarrow.parquet as pq
 
 from segmentation.errors import LakeFull
 
+#: Every table's rows of a day are one file of this name.
+_ROWS = "rows.parquet"
+_DAYS, _RUNS = "_days", "_runs"
 _TEMPORARY = ".tmp"
 
 
@@ -51,6 +54,29 @@ class Lake:
         for name, value in partitions.items():
             folder = folder / f"{name}={value}"
         return folder
+
+    def rows_file(self, file_set: str, table: str, day: date) -> Path:
+        """Return the file that holds a table's rows of a day.
+
+        Examples
+        --------
+        >>> Lake(Path("lake")).rows_file("raw", "orders", date(2017, 10, 1)).as_posix()
+        'lake/raw/orders/day=2017-10-01/rows.parquet'
+        """
+        return self.path(file_set, table, day=day) / _ROWS
+
+    def day_manifest(self, file_set: str, day: date) -> Path:
+        """Return the file that says what a day's files hold; written when they are all there."""
+        return self.root / file_set / _DAYS / f"{day.isoformat()}.json"
+
+    def run_manifest(self, file_set: str, day: date) -> Path:
+        """Return the file that says what the run of a day found; written when its snapshots are all there."""
+        return self.root / file_set / _RUNS / f"{day.isoformat()}.json"
+
+    def day_manifests(self, file_set: str) -> dict[date, dict[str, Any]]:
+        """Read the manifests of all days of a file set, in order of the days."""
+        files = sorted((self.root / file_set / _DAYS).glob("????-??-??.json"))
+        return {date.fromisoformat(file.stem): json.loads(file.read_text()) for file in files}
 
     def days(self, *parts: str) -> list[date]:
         """List the days for which a file set has a partition, in order."""

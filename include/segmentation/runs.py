@@ -11,7 +11,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
@@ -300,13 +299,11 @@ def _write_stale(connection: Connection, nights: Sequence[dict[str, Any]], found
 
 def _manifests(lake: Lake) -> list[tuple[str, str]]:
     """List (day, content hash) of every checked day, in order."""
-    folder = lake.path(CHECKED, "_days")
-    files = sorted(folder.glob("????-??-??.json")) if folder.is_dir() else []
-    return [(file.stem, json.loads(file.read_text())["files_hash"]) for file in files]
+    return [(day.isoformat(), manifest["files_hash"]) for day, manifest in lake.day_manifests(CHECKED).items()]
 
 
 def _inputs_version(manifests: list[tuple[str, str]], lake: Lake, day: date) -> str | None:
-    run_file: Path = lake.path(RAW, "_runs") / f"{day}.json"
+    run_file = lake.run_manifest(RAW, day)
     if not run_file.exists() or not any(name == day.isoformat() for name, _ in manifests):
         return None
     digest = hashlib.sha256(json.loads(run_file.read_text())["snapshot_hash"].encode())

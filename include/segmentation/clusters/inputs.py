@@ -17,8 +17,6 @@ from segmentation.clusters.choose_k import Future, habit_scale
 from segmentation.errors import MissingInput, TooLittleHistory
 from segmentation.lake import Lake
 
-#: Version that `encode` gives when there is no model.
-NO_MODEL = "rfm"
 _PREFIX = "q_"
 _FEATURES_FIRST = "Clear the task `features` of this run first."
 
@@ -138,8 +136,8 @@ def read_outlook(lake: Lake, day: date, static: pd.DataFrame) -> Outlook:
     if not (folder / "outlook.json").exists():
         raise MissingInput("the outlook", day, "Clear the task `encode` of this run first.")
     content: dict[str, Any] = json.loads((folder / "outlook.json").read_text())
-    if content["model_version"] == NO_MODEL:
-        return Outlook(NO_MODEL, content["reason"], (), np.ones(0), pd.DataFrame(), None, None)
+    if content["model_version"] == catalog.NO_MODEL:
+        return Outlook(catalog.NO_MODEL, content["reason"], (), np.ones(0), pd.DataFrame(), None, None)
     table = _sorted(pd.read_parquet(folder / "outlook.parquet"))
     if not np.array_equal(table["customer_id"].to_numpy(), static["customer_id"].to_numpy()):
         raise MissingInput(

@@ -20,7 +20,6 @@ from segmentation import catalog
 from segmentation.clusters import confidence, hysteresis, identity, kmeans, naming, rfm, segmentation_file, traits
 from segmentation.clusters.choose_k import HABIT_WEIGHTS, Choice, choose_habit_weight, choose_k
 from segmentation.clusters.inputs import (
-    NO_MODEL,
     Outlook,
     matured_future,
     read_no_order,
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 KMEANS = "kmeans"
-RFM = "rfm"
 #: Customers with an order under which no clusters are looked for.
 MINIMUM_CUSTOMERS = 60
 #: Lloyd steps on a night without a search: enough to follow the customers, too few to wander off.
@@ -198,7 +196,7 @@ def _group(
     settings: Settings, day: date, static: pd.DataFrame, outlook: Outlook, night: _Base | None, search: bool
 ) -> _Grouping:
     """Choose between last night's segments refitted, a search, and RFM segments."""
-    if outlook.model_version == NO_MODEL:
+    if outlook.model_version == catalog.NO_MODEL:
         reason = f"RFM segments: {outlook.reason or 'there is no model'}"
         return _by_rfm(static, outlook, reason, searched=False, searched_on=None)
     if len(static) < MINIMUM_CUSTOMERS:
@@ -283,7 +281,7 @@ def _by_rfm(
     names = tuple(name for name in rfm.MEANINGS if name in set(of_customer))
     place = {name: index for index, name in enumerate(names)}
     codes = np.array([place[name] for name in of_customer], dtype=np.int64)
-    return _Grouping(RFM, reason, searched, searched_on, codes, names, None, [], outlook, HABIT_WEIGHTS[0])
+    return _Grouping(catalog.RFM, reason, searched, searched_on, codes, names, None, [], outlook, HABIT_WEIGHTS[0])
 
 
 def _by_centroids(

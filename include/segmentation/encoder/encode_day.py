@@ -19,13 +19,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
-from segmentation.catalog import FEATURES, WINDOWS
+from segmentation.catalog import FEATURES, NO_MODEL, WINDOWS
 from segmentation.config import Settings
 from segmentation.encoder.expectation import fit_expectations
 from segmentation.encoder.heads import BEHAVIOUR_HEADS, MINIMUM_SHARE, HeadScale, can_be_foreseen, taste_heads
 from segmentation.encoder.outlook import describe_heads, foresee, write_no_outlook, write_outlook
 from segmentation.encoder.registry import (
-    NO_MODEL,
     Encoder,
     load_encoder,
     new_network,

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from segmentation.catalog import OUTLOOK
+from segmentation.catalog import NO_MODEL, OUTLOOK
 from segmentation.encoder.heads import HeadScale
-from segmentation.encoder.registry import NO_MODEL, Encoder
+from segmentation.encoder.registry import Encoder
 from segmentation.encoder.train_encoder import Predictor
 from segmentation.encoder.windows import Customers, is_held_out
 from segmentation.lake import Lake

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from sqlalchemy import Engine
 from sqlalchemy.dialects.postgresql import insert
 
+from segmentation.catalog import NO_MODEL
 from segmentation.config import Settings
 from segmentation.encoder.expectation import Expectation
 from segmentation.encoder.heads import HeadScale
@@ -25,9 +26,6 @@ from segmentation.encoder.timelines import EVENT_VOCABULARY, NUMBERS
 from segmentation.encoder.windows import InputPreparation
 from segmentation.lake import replacing
 from segmentation.warehouse import models
-
-#: The version that stands for "no model was trained: the RFM segments are published".
-NO_MODEL = "rfm"
 
 _WEIGHTS, _PREPARATION, _SCHEMA, _LINEAGE = "weights.npz", "preparation.json", "schema.json", "lineage.json"
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, delete, insert, select
 
 from segmentation import warehouse as tables
-from segmentation.catalog import NO_ORDER_SEGMENT
+from segmentation.catalog import NO_ORDER_SEGMENT, RFM
 from segmentation.clusters import kmeans, rfm, segmentation_file
 from segmentation.clusters.choose_k import FIGURES
 from segmentation.clusters.inputs import (
@@ -164,7 +164,7 @@ def _usefulness(
     labelled = baseline_labels(static, segmentation.k, settings.evaluate.seed)
     judged, who = truth.index, "all customers"
     model = labelled[RFM_GRID]
-    if outlook.matured is not None and segmentation.algorithm != "rfm":
+    if outlook.matured is not None and segmentation.algorithm != RFM:
         rows = outlook.matured
         nearest = kmeans.nearest(_space(segmentation, rows), segmentation.centroids)
         model = pd.Series(nearest, pd.Index(rows["customer_id"].to_numpy()))
@@ -238,7 +238,7 @@ def _shape(
     """Silhouette and Davies-Bouldin in the space in which the segments were made."""
     from sklearn.metrics import davies_bouldin_score
 
-    values = rfm.log_rfm(static) if segmentation.algorithm == "rfm" else _space(segmentation, outlook.table)
+    values = rfm.log_rfm(static) if segmentation.algorithm == RFM else _space(segmentation, outlook.table)
     of_customer = labels.set_index("customer_id")["segment_id"].reindex(static["customer_id"].to_numpy())
     codes = of_customer.fillna(-1).to_numpy(dtype=np.int64)
     rows = kmeans.sample_rows(len(codes), _SHAPE_SAMPLE, settings.evaluate.seed)
@@ -308,7 +308,7 @@ def _labelled_gate(settings: Settings, day: date, labels: pd.DataFrame, static: 
 def _share_gate(settings: Settings, segmentation: Segmentation, labels: pd.DataFrame) -> Metric:
     shares = labels.loc[labels["segment_id"] != NO_ORDER_SEGMENT, "segment_id"].value_counts(normalize=True)
     smallest = float(shares.min()) if len(shares) == segmentation.k else 0.0
-    if segmentation.algorithm == "rfm":
+    if segmentation.algorithm == RFM:
         detail = f"smallest segment {smallest:.1%}; RFM segments may be small"
         return Metric("gate_smallest_share", smallest, detail=detail)
     # the search asks for the whole of it; between searches segments may shrink a little before a search is due
@@ -331,7 +331,7 @@ def _moved_gate(
         # the two kinds share no segment: held, such a night would be compared again tomorrow, and held for ever
         change = (
             "the shop had RFM segments before and has a model now"
-            if before.algorithm == "rfm"
+            if before.algorithm == RFM
             else f"the shop had a model's segments before and has RFM segments now ({segmentation.reason})"
         )
         return Metric("gate_moved_share", moved, detail=f"{moved:.1%} have a new label, as expected: {change}")
@@ -352,7 +352,7 @@ def _usefulness_gate(
     settings: Settings, segmentation: Segmentation, scored: dict[str, Usefulness], note: str
 ) -> Metric:
     name = "gate_usefulness"
-    if segmentation.algorithm == "rfm":
+    if segmentation.algorithm == RFM:
         value = scored[MODEL].score if scored else float("nan")
         return Metric(name, value, detail="RFM segments are published: they are the baseline")
     if not scored or not math.isfinite(scored[MODEL].score):

@@ -36,7 +36,7 @@ def lake_future(settings: Settings, day: date) -> pd.DataFrame | None:
     """
     import duckdb
 
-    files = [settings.lake.path(CHECKED, ORDERS, day=each) / "rows.parquet" for each in _horizon(settings, day)]
+    files = [settings.lake.rows_file(CHECKED, ORDERS, each) for each in _horizon(settings, day)]
     if not all(file.exists() for file in files):
         return None
     with duckdb.connect() as connection:

@@ -20,14 +20,13 @@ from segmentation.extract.contract import KEYS, TIME_COLUMNS
 from segmentation.extract.fingerprints import fingerprint_of
 from segmentation.extract.inspect_source import SourceLayout, inspect_source
 from segmentation.extract.mapping import load_mapping
-from segmentation.extract.plan_days import manifest_path, plan_days, survey_source
+from segmentation.extract.plan_days import plan_days, survey_source
 from segmentation.extract.source import Source, day_literals, load_sql, open_source, quote_time
 from segmentation.extract.split_days import sort_rows, split_days
 from segmentation.lake import content_hash, replacing
 
 log = logging.getLogger(__name__)
 
-_FILE = "rows.parquet"
 #: Threads that compress and write days while the next ones are fetched.
 _WRITERS = 2
 
@@ -111,7 +110,7 @@ def extract_day(settings: Settings, day: date, source_url: str, now: datetime) -
     for table in set(SOURCE_TABLES) - set(layout.tables):
         # mapped once and no longer: a table that the shop lacks has no folder
         lake.remove(lake.path(RAW, table))
-    snapshots = [lake.path(RAW, table, day=day) / _FILE for table in SNAPSHOT_TABLES if table in layout.tables]
+    snapshots = [lake.rows_file(RAW, table, day) for table in SNAPSHOT_TABLES if table in layout.tables]
     lake.write_json(
         {
             "business_day": day.isoformat(),
@@ -121,7 +120,7 @@ def extract_day(settings: Settings, day: date, source_url: str, now: datetime) -
             "tables": list(layout.tables),
             "snapshot_hash": content_hash(*snapshots),
         },
-        lake.root / RAW / "_runs" / f"{day.isoformat()}.json",
+        lake.run_manifest(RAW, day),
     )
     for table, found in survey.undated.items():
         if found.count:
@@ -235,13 +234,13 @@ def _write_day(
 ) -> None:
     """Write one day's files, and its manifest last."""
     lake = settings.lake
-    manifest = manifest_path(lake, day)
+    manifest = lake.day_manifest(RAW, day)
     # without a manifest the day counts as missing, so a kill between two of its files is mended by the next run
     manifest.unlink(missing_ok=True)
     fingerprint = fingerprint_of(rows)
     if lone_items is not None and lone_items.num_rows:
         rows[ORDER_ITEMS] = pa.concat_tables([rows[ORDER_ITEMS], lone_items]).combine_chunks()
-    files = [lake.path(RAW, table, day=day) / _FILE for table in rows]
+    files = [lake.rows_file(RAW, table, day) for table in rows]
     for table, file in zip(rows.values(), files, strict=True):
         _write_rows(table, file)
     lake.write_json(
@@ -281,7 +280,7 @@ def _fetch_snapshots(source: Source, layout: SourceLayout, settings: Settings, d
             end=quote_time(day_interval(day, settings.timezone).end),
         )
         snapshot = sort_rows(source.query(sql, table).cast(found.schema), KEYS[table])
-        settings.lake.write_table(snapshot, settings.lake.path(RAW, table, day=day) / _FILE)
+        settings.lake.write_table(snapshot, settings.lake.rows_file(RAW, table, day))
         rows[table] = snapshot.num_rows
     return rows
 

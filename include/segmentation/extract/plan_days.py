@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 from segmentation.calendar import business_day_of, days_between
 from segmentation.catalog import DAILY_TABLES, EVENTS, ORDERS, RAW
@@ -59,11 +57,6 @@ class Survey:
     first_day: date | None
     future: dict[str, Oddities]
     undated: dict[str, Oddities]
-
-
-def manifest_path(lake: Lake, day: date) -> Path:
-    """Return where a day's manifest lies; it is written when the day's files are complete."""
-    return lake.root / RAW / "_days" / f"{day.isoformat()}.json"
 
 
 def survey_source(source: Source, layout: SourceLayout, now: datetime, timezone: str) -> Survey:
@@ -150,15 +143,10 @@ def _dated_tables(layout: SourceLayout) -> list[str]:
 def _kept_fingerprints(lake: Lake, layout: SourceLayout, last: date) -> dict[date, Fingerprint]:
     """Return the fingerprints of the days up to ``last`` that the lake holds whole and in the present layout."""
     kept: dict[date, Fingerprint] = {}
-    folder = manifest_path(lake, last).parent
-    for path in folder.glob("*.json") if folder.is_dir() else ():
-        fetched = date.fromisoformat(path.stem)
+    for fetched, manifest in lake.day_manifests(RAW).items():
         if fetched > last:
             continue
-        manifest = json.loads(path.read_text())
-        files = [
-            lake.path(RAW, table, day=fetched) / "rows.parquet" for table in DAILY_TABLES if table in layout.tables
-        ]
+        files = [lake.rows_file(RAW, table, fetched) for table in DAILY_TABLES if table in layout.tables]
         if manifest["layout"] == layout.digest and all(file.exists() for file in files):
             kept[fetched] = manifest["fingerprint"]
     return kept

@@ -106,7 +106,7 @@ def spread_history(connection: duckdb.DuckDBPyConnection, settings: Settings, da
     MissingInput
         If the day's orders were not checked.
     """
-    if not (settings.lake.path(catalog.CHECKED, catalog.ORDERS, day=day) / "rows.parquet").exists():
+    if not settings.lake.rows_file(catalog.CHECKED, catalog.ORDERS, day).exists():
         raise MissingInput("the checked orders file", day, "Run the validate step of that day first.")
     end = day_interval(day, settings.timezone).end
     files = {table: _files(settings, table, day) for table in catalog.SOURCE_TABLES}
@@ -167,7 +167,7 @@ def _files(settings: Settings, table: str, day: date) -> list[str]:
     """
     lake = settings.lake
     days = [day] if table in catalog.SNAPSHOT_TABLES else [d for d in lake.days(catalog.CHECKED, table) if d <= day]
-    paths = [lake.path(catalog.CHECKED, table, day=found) / "rows.parquet" for found in days]
+    paths = [lake.rows_file(catalog.CHECKED, table, found) for found in days]
     return [str(path) for path in paths if path.exists()]
 
 

@@ -29,7 +29,7 @@ from segmentation.validate.findings import DayFigures, Finding, shown_keys, unus
 from segmentation.validate.records import CheckRecord, SetAside, record
 from segmentation.validate.suite_runs import open_context
 from segmentation.validate.usual import usual_rows
-from segmentation.validate.write_days import FILE, write_checked, write_quarantine
+from segmentation.validate.write_days import write_checked, write_quarantine
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult
@@ -163,7 +163,7 @@ def validate_day(
     """
     require_past(day, now, settings.timezone)
     lake = settings.lake
-    extraction = lake.root / RAW / "_runs" / f"{day}.json"
+    extraction = lake.run_manifest(RAW, day)
     raw = _manifests(lake, RAW, day)
     if day not in raw or not extraction.exists():
         raise MissingInput("the raw data", day, _EXTRACT_FIRST)
@@ -359,12 +359,7 @@ def _batches(run: _Run, days: Sequence[date]) -> Iterator[list[date]]:
 
 def _manifests(lake: Lake, files: str, until: date) -> dict[date, dict[str, Any]]:
     """Return the days' manifests of a file set up to a day, in order of days."""
-    found = {}
-    for path in sorted((lake.root / files / "_days").glob("*.json")):
-        day = date.fromisoformat(path.stem)
-        if day <= until:
-            found[day] = json.loads(path.read_text())
-    return found
+    return {day: manifest for day, manifest in lake.day_manifests(files).items() if day <= until}
 
 
 def _read(run: _Run, day: date) -> dict[str, pa.Table]:
@@ -374,7 +369,7 @@ def _read(run: _Run, day: date) -> dict[str, pa.Table]:
         names += [name for name in SNAPSHOT_TABLES if name in run.extraction["tables"]]
     found = {}
     for name in names:
-        path = run.settings.lake.path(RAW, name, day=day) / FILE
+        path = run.settings.lake.rows_file(RAW, name, day)
         if not path.exists():
             raise MissingInput(f"the raw file of {name}", day, _EXTRACT_FIRST)
         found[name] = pq.ParquetFile(path).read()
@@ -386,7 +381,7 @@ def _schemas_before(lake: Lake, first: date, run_day: date) -> dict[str, pa.Sche
     schemas = {}
     for name in _TABLES:
         until = first if name in DAILY_TABLES else run_day
-        files = [lake.path(CHECKED, name, day=day) / FILE for day in lake.days(CHECKED, name) if day < until]
+        files = [lake.rows_file(CHECKED, name, day) for day in lake.days(CHECKED, name) if day < until]
         # a full disk or a kill leaves a folder without its file
         if whole := [file for file in files if file.exists()]:
             schemas[name] = pq.read_schema(whole[-1])

@@ -16,8 +16,6 @@ from segmentation.lake import Lake, content_hash, replacing
 from segmentation.validate.check_rows import CheckedTable
 from segmentation.validate.findings import DayFigures
 
-FILE = "rows.parquet"
-
 
 def write_quarantine(lake: Lake, table: CheckedTable, position: int) -> str:
     """Replace the quarantine file of one day of a table; a day without bad rows has none.
@@ -36,15 +34,15 @@ def write_quarantine(lake: Lake, table: CheckedTable, position: int) -> str:
     str
         The file, relative to the lake.
     """
-    folder = lake.path(QUARANTINE, table.name, day=table.days[position])
+    target = lake.rows_file(QUARANTINE, table.name, table.days[position])
     masks = table.broken_on(position)
     bad = masks != 0
     if bad.any():
         reasons = pa.array([table.reason(int(mask)) for mask in masks[bad]], pa.string())
-        lake.write_table(table.files[position].filter(pa.array(bad)).append_column("reason", reasons), folder / FILE)
+        lake.write_table(table.files[position].filter(pa.array(bad)).append_column("reason", reasons), target)
     else:
-        lake.remove(folder)
-    return (folder / FILE).relative_to(lake.root).as_posix()
+        lake.remove(target.parent)
+    return target.relative_to(lake.root).as_posix()
 
 
 def write_checked(
@@ -78,15 +76,15 @@ def write_checked(
     written: dict[str, Path] = {}
     for one in figures:
         table = tables[one.table]
-        written[one.table] = lake.path(CHECKED, one.table, day=day) / FILE
+        written[one.table] = lake.rows_file(CHECKED, one.table, day)
         _write_good_rows(lake, table, table.days.index(day), written[one.table])
     manifests = []
-    for kind, names, source in (
-        ("_days", DAILY_TABLES, ("raw_hash", raw_manifest["files_hash"])),
-        ("_runs", SNAPSHOT_TABLES, ("snapshot_hash", extraction["snapshot_hash"])),
+    for manifest, names, source in (
+        (lake.day_manifest(CHECKED, day), DAILY_TABLES, ("raw_hash", raw_manifest["files_hash"])),
+        (lake.run_manifest(CHECKED, day), SNAPSHOT_TABLES, ("snapshot_hash", extraction["snapshot_hash"])),
     ):
         of_kind = [one for one in figures if one.table in names]
-        if kind == "_runs" and day.isoformat() != extraction["business_day"]:
+        if names is SNAPSHOT_TABLES and day.isoformat() != extraction["business_day"]:
             continue
         for name in set(names) - set(written):
             lake.remove(lake.path(CHECKED, name, day=day))
@@ -100,7 +98,7 @@ def write_checked(
             "volume": {one.table: one.volume for one in of_kind},
             "files_hash": content_hash(*(written[one.table] for one in of_kind)),
         }
-        manifests.append((lake.root / CHECKED / kind / f"{day}.json", content))
+        manifests.append((manifest, content))
     return manifests
 
 
@@ -111,4 +109,4 @@ def _write_good_rows(lake: Lake, table: CheckedTable, position: int, target: Pat
         return
     # nothing to take out: the raw file itself is the checked one, whatever wrote it
     with replacing(target) as temporary:
-        shutil.copyfile(lake.path(RAW, table.name, day=table.days[position]) / FILE, temporary)
+        shutil.copyfile(lake.rows_file(RAW, table.name, table.days[position]), temporary)
