@@ -98,14 +98,7 @@ def _orders() -> list[Expectation]:
     return [
         _never_missing("order_id", "every order has a key", "order without key"),
         _never_missing("customer_id", "every order has a customer", "order without customer"),
-        _promise(
-            gxe.ExpectColumnValuesToBeInSet,
-            "every order lies inside its business day",
-            about="ordered_at",
-            reason="order time outside the day",
-            column="inside_day",
-            value_set=[True],
-        ),
+        _inside_day("order", "ordered_at", "order time outside the day"),
         *_number("total_amount", "amount"),
         *_number("discount_amount", "discount"),
         _once(ORDERS),
@@ -142,14 +135,7 @@ def _order_items() -> list[Expectation]:
             value_set=["set aside"],
         ),
         _never_missing("line_no", "every item has a line number", "order item without line number"),
-        _promise(
-            gxe.ExpectColumnValuesToBeInSet,
-            "every item lies inside its business day",
-            about="ordered_at",
-            reason="order time outside the day",
-            column="inside_day",
-            value_set=[True],
-        ),
+        _inside_day("item", "ordered_at", "order time outside the day"),
         *_number("quantity", "quantity"),
         *_number("unit_price", "unit price"),
         *_number("discount_amount", "discount"),
@@ -171,14 +157,7 @@ def _events() -> list[Expectation]:
     return [
         _never_missing("event_id", "every event has a key", "event without key"),
         _never_missing("occurred_at", "every event has a time", "event without time"),
-        _promise(
-            gxe.ExpectColumnValuesToBeInSet,
-            "every event lies inside its business day",
-            about="occurred_at",
-            reason="event time outside the day",
-            column="inside_day",
-            value_set=[True],
-        ),
+        _inside_day("event", "occurred_at", "event time outside the day"),
         _promise(
             gxe.ExpectColumnValuesToBeInSet,
             "every event is of a known type",
@@ -234,6 +213,19 @@ def _never_missing(column: str, promise: str, reason: str) -> Expectation:
     import great_expectations.expectations as gxe
 
     return _promise(gxe.ExpectColumnValuesToNotBeNull, promise, about=column, reason=reason, column=column)
+
+
+def _inside_day(noun: str, column: str, reason: str) -> Expectation:
+    import great_expectations.expectations as gxe
+
+    return _promise(
+        gxe.ExpectColumnValuesToBeInSet,
+        f"every {noun} lies inside its business day",
+        about=column,
+        reason=reason,
+        column="inside_day",
+        value_set=[True],
+    )
 
 
 def _number(column: str, noun: str) -> list[Expectation]:

@@ -19,26 +19,12 @@ from sqlalchemy import Engine
 from segmentation.catalog import EVENT_TYPES, FEATURES, PUBLISH_ROLE, WINDOWS
 from segmentation.config import Settings
 from segmentation.demo.postgres import Server
+from segmentation.features.as_of import TIMELINE_SCHEMA
 from segmentation.features.definitions import FEATURE_NAMES
 
 DAY = date(2026, 3, 31)
 BUCKETS = 2
 CATEGORIES = ("books", "garden", "toys")
-
-TIMELINE = pa.schema(
-    [
-        ("customer_id", pa.string()),
-        ("length", pa.int32()),
-        ("event_type", pa.list_(pa.string())),
-        ("category", pa.list_(pa.string())),
-        ("log_amount", pa.list_(pa.float32())),
-        ("discount_share", pa.list_(pa.float32())),
-        ("log_hours_since_previous", pa.list_(pa.float32())),
-        ("day_of_week", pa.list_(pa.int8())),
-        ("hour", pa.list_(pa.int8())),
-        ("days_before", pa.list_(pa.float32())),
-    ]
-)
 
 
 def _timeline(types: list[str], categories: list[str | None], draws: np.random.Generator) -> dict[str, Any]:
@@ -75,7 +61,7 @@ def _write_customers(
             {"customer_id": key}
             | _timeline(types, [CATEGORIES[0]] * len(orders) + [None] * (len(types) - len(orders)), draws)
         )
-    lake.write_table(pa.Table.from_pylist(rows, schema=TIMELINE), folder / "timeline.parquet")
+    lake.write_table(pa.Table.from_pylist(rows, schema=TIMELINE_SCHEMA), folder / "timeline.parquet")
 
     favourite = draws.integers(0, len(CATEGORIES), count)
     known = ids if clickstream else []
