@@ -30,7 +30,8 @@ class ExtractSettings(_Step):
         None, description="YAML file that maps the shop's tables; unset = the contract's names"
     )
     late_days: int = Field(35, ge=0, description="days back in which changed orders and late events are looked for")
-    rows_per_query: int = Field(1_000_000, ge=1_000, description="rows of history fetched by one query, at most about")
+    readers: int = Field(2, ge=1, le=16, description="connections that read the source at the same time")
+    rows_per_query: int = Field(500_000, ge=1_000, description="rows of history fetched by one query, at most about")
     connect_timeout_s: int = Field(10, ge=1, description="seconds to wait for a connection")
     statement_timeout_s: int = Field(900, ge=1, description="seconds one source query may take")
     ready_hour: int = Field(

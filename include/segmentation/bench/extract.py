@@ -122,13 +122,15 @@ def bench_extract(source_url: str, settings: Settings, day: date, repeats: int =
     settings.home.mkdir(parents=True, exist_ok=True)
     with open_source(settings.extract, source_url):
         pass  # loads the driver, which is no part of the work
-    for _ in range(repeats):
-        copied = _time_copy(source_url, settings, day)
-        with tempfile.TemporaryDirectory(dir=settings.home, prefix="bench-") as home:
+    # one folder for all repeats: a file system is slow to make files just after others were removed
+    with tempfile.TemporaryDirectory(dir=settings.home, prefix="bench-") as folder:
+        for repeat in range(repeats):
+            copied = _time_copy(source_url, settings, day)
+            home = Path(folder) / str(repeat)
             started = time.perf_counter()
-            result = extract_day(settings.model_copy(update={"home": Path(home)}), day, source_url, datetime.now(UTC))
+            result = extract_day(settings.model_copy(update={"home": home}), day, source_url, datetime.now(UTC))
             timings.append((copied, time.perf_counter() - started))
-        rows = sum(found for table, found in result.rows.items() if table in DAILY_TABLES)
+            rows = sum(found for table, found in result.rows.items() if table in DAILY_TABLES)
     return ExtractBench(
         rows,
         statistics.median(copied for copied, _ in timings),

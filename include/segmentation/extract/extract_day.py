@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
+from queue import SimpleQueue
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,9 +28,6 @@ from segmentation.extract.split_days import sort_rows, split_days
 from segmentation.lake import content_hash, replacing
 
 log = logging.getLogger(__name__)
-
-#: Threads that compress and write days while the next ones are fetched.
-_WRITERS = 2
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,10 @@ class ExtractResult:
 def extract_day(settings: Settings, day: date, source_url: str, now: datetime) -> ExtractResult:
     """Fetch business day ``day``, the days before it that the lake lacks, and those that changed since.
 
-    Everything is read in one read-only, repeatable-read transaction. A day's files are replaced whole, and its manifest
-    is written last: after a kill the next run goes on with the first incomplete day. The same source
-    gives the same bytes. Memory holds two groups of days (`ExtractSettings.rows_per_query` rows each, or one day if
-    that has more).
+    Everything is read in one snapshot by read-only, repeatable-read transactions. A day's files are replaced whole, and
+    its manifest is written last: after a kill the next run goes on with the first incomplete day. The same source gives
+    the same bytes. Memory holds one group of days per reader (`ExtractSettings.rows_per_query` rows, or one day if that
+    has more).
 
     Parameters
     ----------
@@ -103,7 +102,7 @@ def extract_day(settings: Settings, day: date, source_url: str, now: datetime) -
         groups = plan_days(source, layout, settings.lake, day, survey.first_day, settings.extract, settings.timezone)
         rows = _fetch_snapshots(source, layout, settings, day)
         lone_items = _fetch_lone_items(source, layout, settings)
-        for table, counted in _fetch_days(source, layout, settings, day, groups, lone_items).items():
+        for table, counted in _fetch_days(source, source_url, layout, settings, day, groups, lone_items).items():
             rows[table] = counted
     days = [other.isoformat() for group in groups for other in group]
     lake = settings.lake
@@ -143,30 +142,39 @@ def extract_day(settings: Settings, day: date, source_url: str, now: datetime) -
 
 def _fetch_days(
     source: Source,
+    source_url: str,
     layout: SourceLayout,
     settings: Settings,
     day: date,
     groups: list[list[date]],
     lone_items: pa.Table | None,
 ) -> dict[str, int]:
-    """Fetch and write every planned day; one group of days is written while the next one is fetched."""
+    """Fetch and write every planned day; several readers of one snapshot take a group of days each."""
     tables = [table for table in DAILY_TABLES if table in layout.tables]
     totals = dict.fromkeys(tables, 0)
     if lone_items is not None:
         totals[ORDER_ITEMS] += lone_items.num_rows
     started, done, days = time.monotonic(), 0, sum(map(len, groups))
-    writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
-    writing: list[Future[None]] = []
-    try:
-        for group in groups:
-            fetched = {table: _fetch_group(source, layout, settings, table, group) for table in tables}
-            _finish(writing)
-            writing = [
-                writers.submit(_write_day, settings, layout, other, rows, lone_items if other == day else None)
-                for other, rows in _by_day(fetched, group, settings.timezone).items()
-            ]
-            for table, rows in fetched.items():
-                totals[table] += rows.num_rows
+    idle: SimpleQueue[Source] = SimpleQueue()
+
+    def fetch(group: list[date]) -> tuple[list[date], dict[str, int]]:
+        reader = idle.get()
+        try:
+            return group, _fetch_group(reader, layout, settings, group, lone_items if group[-1] == day else None)
+        finally:
+            idle.put(reader)
+
+    with ExitStack() as stack:
+        idle.put(source)
+        for _ in range(1, min(settings.extract.readers, len(groups))):
+            idle.put(stack.enter_context(open_source(settings.extract, source_url, source.export_snapshot())))
+        pool = ThreadPoolExecutor(idle.qsize(), thread_name_prefix="read")
+        # runs before the connections close: a reader at work keeps its own until its group is done
+        stack.callback(pool.shutdown, cancel_futures=True)
+        for finished in as_completed([pool.submit(fetch, group) for group in groups]):
+            group, counted = finished.result()
+            for table, found in counted.items():
+                totals[table] += found
             done += len(group)
             log.info(
                 "fetched %s to %s: %d of %d days (%.0f %%), %s rows so far, %s rows/s",
@@ -178,19 +186,22 @@ def _fetch_days(
                 f"{sum(totals.values()):,}",
                 f"{sum(totals.values()) / max(time.monotonic() - started, 1e-3):,.0f}",
             )
-        _finish(writing)
-    finally:
-        writers.shutdown(cancel_futures=True)
     return totals
 
 
-def _finish(writing: list[Future[None]]) -> None:
-    """Wait until a group is written, so that memory never holds more than two; raise what went wrong."""
-    for future in writing:
-        future.result()
+def _fetch_group(
+    source: Source, layout: SourceLayout, settings: Settings, group: list[date], lone_items: pa.Table | None
+) -> dict[str, int]:
+    """Fetch and write some consecutive days, and return the rows per table; the last day gets the lone items."""
+    fetched = {
+        table: _fetch_rows(source, layout, settings, table, group) for table in DAILY_TABLES if table in layout.tables
+    }
+    for day, rows in _by_day(fetched, group, settings.timezone).items():
+        _write_day(settings, layout, day, rows, lone_items if day == group[-1] else None)
+    return {table: rows.num_rows for table, rows in fetched.items()}
 
 
-def _fetch_group(source: Source, layout: SourceLayout, settings: Settings, table: str, group: list[date]) -> pa.Table:
+def _fetch_rows(source: Source, layout: SourceLayout, settings: Settings, table: str, group: list[date]) -> pa.Table:
     """Fetch one table's rows of some consecutive days, in any order."""
     rows = source.query(rows_sql(layout, table, group, settings.timezone), table)
     return rows.cast(layout.tables[table].schema)
