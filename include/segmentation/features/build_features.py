@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from segmentation import catalog
+from segmentation import catalog, runs
 from segmentation.calendar import business_day_of
 from segmentation.config import Settings
 from segmentation.errors import TooLittleHistory
@@ -76,6 +76,8 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
     """
     started = time.monotonic()
     lake = settings.lake
+    # before a row is read: rows that arrive from here on make the day stale, not a part of it
+    inputs_version = runs.inputs_version(lake, day)
     scratch = lake.root / "tmp" / f"features-{day.isoformat()}"
     _forget(scratch)
     scratch.mkdir(parents=True)
@@ -113,6 +115,7 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
             "customers_without_order": no_order.num_rows,
             "buckets": settings.features.buckets,
             "cutoffs": names,
+            "inputs_version": inputs_version,
         },
         lake.path(catalog.FEATURES, day=day) / "features.json",
     )

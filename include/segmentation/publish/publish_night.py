@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, text
 
 from segmentation import runs
-from segmentation.catalog import SEGMENTATIONS
+from segmentation.catalog import FEATURES, SEGMENTATIONS
 from segmentation.config import Settings
 from segmentation.errors import LedgerBehind, MissingInput
 from segmentation.publish.profiles import count_transitions, night_files, profile_segments
@@ -168,7 +168,7 @@ def publish_night(
                 base=base,
                 model_version=segmentation["model_version"],
                 segmentation_version=segmentation_version,
-                inputs=runs.inputs_version(settings.lake, day),
+                inputs=_inputs_version(settings, day),
                 customers=customers,
                 now=now,
             )
@@ -181,6 +181,13 @@ def publish_night(
         stale_days=[night.business_day.isoformat() for night in stale],
         message=_message(day, customers, len(profiles), newest, stale),
     )
+
+
+def _inputs_version(settings: Settings, day: date) -> str | None:
+    """Return the hash of what the day's features were made from, taken when they were."""
+    described = settings.lake.path(FEATURES, day=day) / "features.json"
+    content: dict[str, Any] = json.loads(described.read_text()) if described.exists() else {}
+    return content.get("inputs_version")
 
 
 def _base_labels(settings: Settings, base: PublishedNight | None) -> Path | None:

@@ -24,6 +24,7 @@ from segmentation.features.as_of import (
     TIMELINE_SCHEMA,
 )
 from segmentation.features.build_features import build_features
+from segmentation.runs import inputs_version
 
 DAY = date(2026, 3, 31)
 #: A shop of `conftest.HandmadeShop` (test folders are no packages, so the class cannot be imported).
@@ -461,6 +462,17 @@ def test_only_the_days_own_windows_stay(new_shop: NewShop) -> None:
         assert sorted(path.name for path in folder.glob("bucket=*")) == ["bucket=00", "bucket=01"]
     described = json.loads((lake.path("features", day=DAY) / "features.json").read_text())
     assert (described["buckets"], described["cutoffs"], described["customers"]) == (2, result.cutoffs, result.customers)
+
+
+def test_the_features_name_the_rows_that_they_were_made_from(shop: HandmadeShop) -> None:
+    three_orders(shop)
+    shop.write(DAY)
+    lake = shop.settings.lake
+    lake.write_json({"files_hash": "as checked"}, lake.day_manifest("checked", DAY))
+    lake.write_json({"snapshot_hash": "customers and products"}, lake.run_manifest("raw", DAY))
+    build_features(shop.settings, DAY, warm=False)
+    described = json.loads((lake.path("features", day=DAY) / "features.json").read_text())
+    assert described["inputs_version"] == inputs_version(lake, DAY) is not None
 
 
 def test_nothing_temporary_is_left_behind(shop: HandmadeShop) -> None:

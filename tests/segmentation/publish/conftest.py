@@ -81,6 +81,8 @@ class Nights:
         lake.write_json({"version": version, **content}, folder / "segmentation.json")
         self._write_features(day, [c for c in customers if labels[c] != 0])
         self.write_manifests(number)
+        inputs = runs.inputs_version(lake, day)
+        lake.write_json({"inputs_version": inputs}, lake.path("features", day=day) / "features.json")
         self.versions[number] = version
         return version
 

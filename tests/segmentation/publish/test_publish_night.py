@@ -145,6 +145,12 @@ def test_late_rows_for_a_day_before_do_not_make_tonight_stale(nights: Any) -> No
     assert "--from-date 2026-03-01 --to-date 2026-03-02 " in result.message
 
 
+def test_rows_that_arrive_between_features_and_publish_make_the_day_stale(nights: Any) -> None:
+    nights.write(0, ALL)
+    nights.write_manifests(0, "with late rows")
+    assert nights.publish(0).stale_days == ["2026-03-01"]
+
+
 def test_readers_see_last_night_or_tonight_and_nothing_between(
     nights: Any, server: Server, warehouse_database: str
 ) -> None:
