@@ -79,10 +79,15 @@ class EncoderSettings(_Step):
         0.2, gt=0, lt=0.9, description="share of customers never trained on: early stopping, scores"
     )
     batch_size: int = Field(256, ge=8, description="customers per batch")
-    cold_epochs: int = Field(12, ge=1, description="passes over the windows for a cold start, at most")
+    cold_epochs: int = Field(
+        12, ge=0, description="passes over the windows for a cold start, at most; 0 = the static features alone"
+    )
     warm_epochs: int = Field(2, ge=1, description="passes for the nightly fine-tune, at most")
     learning_rate: float = Field(1e-3, gt=0, description="Adam's step for a cold start")
     warm_learning_rate: float = Field(3e-4, gt=0, description="Adam's step for a fine-tune")
+    warm_rate: float = Field(
+        0.25, gt=0, le=1, description="share of a fine-tune that is taken over in one night, the rest in later ones"
+    )
     patience: int = Field(2, ge=1, description="epochs without gain on held-out customers before training stops")
     minimum_customers: int = Field(
         300, ge=20, description="customers with a matured future below which nothing is trained"
@@ -94,7 +99,9 @@ class EncoderSettings(_Step):
 class ClusterSettings(_Step):
     """How customers are grouped, and how still the groups are held."""
 
-    k_min: int = Field(3, ge=2, description="fewest segments tried")
+    k_min: int = Field(
+        3, ge=2, description="fewest segments that K-means and mixtures are told; DBSCAN and HDBSCAN may find 2"
+    )
     k_max: int = Field(10, ge=2, le=30, description="most segments tried")
     minimum_share: float = Field(
         0.02,
@@ -104,12 +111,20 @@ class ClusterSettings(_Step):
     )
     tolerance: float = Field(0.01, ge=0, description="usefulness (R²) given up for fewer segments")
     minimum_stability: float = Field(
-        0.6, ge=0, le=1, description="bootstrap adjusted Rand index below which k is refused"
+        0.6, ge=0, le=1, description="bootstrap adjusted Rand index below which a candidate is refused"
     )
-    bootstraps: int = Field(5, ge=2, description="resamples for the stability of each k")
-    sample: int = Field(20_000, ge=1_000, description="customers used for the search of k, at most")
-    hysteresis: float = Field(0.20, ge=0, lt=1, description="a customer moves only to a centroid nearer by this share")
-    search_every_days: int = Field(7, ge=1, description="days between full searches of k; other nights refit")
+    noise_share_limit: float = Field(
+        0.25, ge=0, lt=1, description="share of noise above which groups of DBSCAN or HDBSCAN are refused"
+    )
+    bootstraps: int = Field(5, ge=2, description="resamples for the stability of each candidate")
+    sample: int = Field(20_000, ge=1_000, description="customers used for the search, at most; the rest is assigned")
+    half_life_days: float = Field(
+        3.0,
+        ge=0,
+        description="days in which half of a change in a customer's outlook reaches the grouping; 0 = at once",
+    )
+    hysteresis: float = Field(0.35, ge=0, lt=1, description="a customer moves only to a segment nearer by this share")
+    search_every_days: int = Field(7, ge=1, description="days between full searches; other nights refit")
     seed: int = Field(20170101, description="seed of every random draw")
 
 

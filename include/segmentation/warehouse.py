@@ -54,7 +54,16 @@ customer_segments = Table(
         nullable=False,
         comment="encoder that foresaw the behaviour, see ops.models; 'rfm' = none",
     ),
+    Column(
+        "taste_id",
+        Integer,
+        comment="what the customer likes, see marts.tastes; null for who bought and looked at nothing "
+        "in a category, and in a shop without categories",
+    ),
+    Column("taste_name", Text, comment="the taste's name, copied for convenience"),
+    _day("taste_since", "first business day of the present, unbroken stay in this taste", nullable=True),
     Index("customer_segments_segment", "segment_id"),
+    Index("customer_segments_taste", "taste_id"),
     schema=MARTS,
     comment="Grain: customer. Who is in which segment now. Rewritten nightly in one transaction; join to "
     "marts.segments on segment_id. Do not sum confidence.",
@@ -83,6 +92,27 @@ customer_segment_history = Table(
     "valid_from <= D and (valid_to is null or valid_to > D).",
 )
 
+customer_taste_history = Table(
+    "customer_taste_history",
+    metadata,
+    Column("customer_id", Text, primary_key=True, comment="the shop's customer key, as text"),
+    _day("valid_from", "first business day of this stay (included)", key=True),
+    _day("valid_to", "first business day after this stay (excluded); null = still there", nullable=True),
+    Column(
+        "taste_id",
+        Integer,
+        nullable=False,
+        comment="taste during this stay, see marts.tastes; one id may mean two tastes "
+        "while ops.runs calls days stale that were published out of order",
+    ),
+    Column("run_id", Text, nullable=False, comment="run that began this stay, see ops.runs"),
+    CheckConstraint("valid_to is null or valid_to > valid_from", name="customer_taste_history_order"),
+    Index("customer_taste_history_from", "valid_from"),
+    schema=MARTS,
+    comment="Grain: customer, valid_from (slowly changing dimension, type 2). The taste on day D is the row with "
+    "valid_from <= D and (valid_to is null or valid_to > D); no row = no taste on that day.",
+)
+
 segments = Table(
     "segments",
     metadata,
@@ -102,8 +132,45 @@ segments = Table(
     Column(
         "lineage", JSONB, nullable=False, comment="segment ids it came from, with the share of its customers at birth"
     ),
+    Column("rules", ARRAY(Text), comment="At most three conditions that describe the segment"),
+    Column(
+        "rule_fidelity",
+        Double,
+        comment="share of customers for whom the rules and the segment agree; those in it and outside count alike",
+    ),
     schema=MARTS,
     comment="Grain: segment. Every segment that ever was, with its stable id and name.",
+)
+
+tastes = Table(
+    "tastes",
+    metadata,
+    Column(
+        "taste_id",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="stable id, never reused; days published out of order "
+        "may use one id for two tastes until the days that ops.runs calls stale are run again",
+    ),
+    Column(
+        "name", Text, nullable=False, unique=True, comment="name made from the categories at birth; stays with the id"
+    ),
+    Column(
+        "description",
+        Text,
+        nullable=False,
+        comment="which categories set the taste apart from the shop, in one sentence",
+    ),
+    Column("status", Text, nullable=False, comment="active or retired"),
+    _day("born_on", "first business day on which the taste existed"),
+    _day("retired_on", "first business day without it; null while active", nullable=True),
+    Column(
+        "lineage", JSONB, nullable=False, comment="taste ids it came from, with the share of its customers at birth"
+    ),
+    schema=MARTS,
+    comment="Grain: taste. Every taste that ever was: a second segmentation, by what customers buy and look at, "
+    "independent of the segments. Empty for a shop without categories.",
 )
 
 segment_profiles = Table(

@@ -38,7 +38,9 @@ SETTINGS = {
 MARTS = {
     "customer_segments": "*",
     "customer_segment_history": "customer_id, valid_from, valid_to, segment_id",
+    "customer_taste_history": "customer_id, valid_from, valid_to, taste_id",
     "segments": "*",
+    "tastes": "*",
     "segment_profiles": "*",
     "segment_transitions": "*",
 }

@@ -13,11 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segmentation import catalog
-from segmentation.clusters.choose_k import Future, habit_scale
+from segmentation.clusters.choose import Future, habit_scale
 from segmentation.errors import MissingInput, TooLittleHistory
 from segmentation.lake import Lake
 
 _PREFIX = "q_"
+_DECIMALS = 4
 _FEATURES_FIRST = "Clear the task `features` of this run first."
 
 
@@ -47,6 +48,39 @@ class Outlook:
     def space(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Return the weighted outlook columns of ``rows``, (B, Q): the space in which customers are near or far."""
         return rows[list(self.columns)].to_numpy(dtype=float) * self.weights
+
+    def moved_from(self, before: pd.DataFrame, days: int, half_life_days: float) -> Outlook:
+        """Return the outlook in which each customer has gone only a part of the way from where they were put before.
+
+        A fine-tuned model and a quiet week shift everybody a little every night; a change of behaviour shifts a
+        customer for good. Exponential smoothing (Brown 1959) lets the first pass and the second arrive.
+
+        Parameters
+        ----------
+        before : (customers, Q) positions of the night before by ``customer_id``, in `columns`
+        days : days since that night
+        half_life_days : after so many days half of a change has arrived; 0 = all of it, at once
+
+        Returns
+        -------
+        Outlook
+            Customers without a position before are where the model puts them. To 1e-4, as the model says it.
+        """
+        if half_life_days == 0 or before.empty:
+            return self
+        kept = 0.5 ** (days / half_life_days)
+        columns = list(self.columns)
+        now = self.table[columns].to_numpy(dtype=np.float64)
+        then = before.reindex(self.table["customer_id"].to_numpy())[columns].to_numpy(dtype=np.float64)
+        there = np.where(np.isnan(then), now, kept * then + (1.0 - kept) * now)
+        table = self.table.copy()
+        table[columns] = (np.round(there, _DECIMALS) + 0.0).astype(np.float32)
+        return replace(self, table=table)
+
+    def positions(self) -> pd.Series:
+        """Return each customer's place, a list of Q numbers, by ``customer_id``."""
+        places = list(self.table[list(self.columns)].to_numpy(dtype=np.float32))
+        return pd.Series(places, index=self.table["customer_id"].to_numpy(), dtype=object)
 
     def with_habits(self, weight: float) -> Outlook:
         """Return the same outlook in which habits count ``weight`` as much as they did."""
@@ -96,6 +130,43 @@ def read_targets(lake: Lake, day: date, cutoff: date) -> pd.DataFrame:
         remedy = "Clear the task features of this run with its downstream tasks."
         raise MissingInput("the training windows", day, remedy)
     return read_buckets(folder, "targets.parquet", day)
+
+
+def read_categories(lake: Lake, day: date, cutoff: date | None = None) -> pd.DataFrame:
+    """Read how customers' spend and looks spread over categories, as of a day or of one of its cut-offs.
+
+    Returns
+    -------
+    DataFrame
+        ``customer_id``, ``category``, ``spend_share``, ``product_view_share``; no rows for a shop without
+        categories.
+    """
+    return _read_if_any(
+        _features_folder(lake, day, cutoff),
+        "categories.parquet",
+        {"category": "str", "spend_share": "float64", "product_view_share": "float64"},
+    )
+
+
+def read_future_categories(lake: Lake, day: date, cutoff: date) -> pd.DataFrame:
+    """Read what customers spent on each category in the horizon after ``cutoff``, one of a day's cut-offs.
+
+    Returns
+    -------
+    DataFrame
+        ``customer_id``, ``category``, ``spend`` (shop currency); no rows for a shop without categories.
+    """
+    folder = _features_folder(lake, day, cutoff)
+    return _read_if_any(folder, "target_categories.parquet", {"category": "str", "spend": "float64"})
+
+
+def _read_if_any(folder: Path, name: str, columns: dict[str, str]) -> pd.DataFrame:
+    files = sorted(folder.glob(f"bucket=*/{name}"))
+    parts = [pd.read_parquet(file, partitioning=None) for file in files]
+    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["customer_id"])
+    # a shop without a clickstream may have no column for it
+    whole = whole.reindex(columns=["customer_id", *columns])
+    return whole.dropna(subset=["category"], ignore_index=True).astype({"customer_id": "str", **columns})
 
 
 def read_buckets(folder: Path, name: str, day: date) -> pd.DataFrame:
@@ -153,7 +224,7 @@ def read_outlook(lake: Lake, day: date, static: pd.DataFrame) -> Outlook:
 
 
 def matured_future(outlook: Outlook, lake: Lake, day: date) -> Future | None:
-    """Return the newest horizon that has come true, as `choose_k` wants it; None = there is none.
+    """Return the newest horizon that has come true, as `choose` wants it; None = there is none.
 
     The customers whom the model never trained on judge alone if there are enough of them: on the
     others it remembers part of the very future that it is judged by.

@@ -5,8 +5,10 @@ Shapes: B customers, Q outlook columns, K segments.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +16,67 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+KMEANS = "kmeans"
 #: Decimals kept of a centroid: the last bits differ between processors, and no label should depend on them.
 DECIMALS = 6
 _ROWS_AT_ONCE = 100_000
+_ALONE = ContextVar("inside one_thread", default=False)
+
+
+@dataclass(frozen=True)
+class Centroids:
+    """K centres; everybody belongs to the nearest.
+
+    Attributes
+    ----------
+    centroids : (K, Q)
+    """
+
+    centroids: Floats
+
+    @property
+    def algorithm(self) -> str:
+        """The name that the segmentation carries."""
+        return KMEANS
+
+    @property
+    def parameters(self) -> Mapping[str, float | str]:
+        """What a refit needs to know beside the labels: nothing."""
+        return {}
+
+    @property
+    def k(self) -> int:
+        """K, the number of groups."""
+        return len(self.centroids)
+
+    def taken(self, order: NDArray[np.intp]) -> Centroids:
+        """Return the groups numbered ``order`` in that order."""
+        return Centroids(self.centroids[order])
+
+    def distances(self, values: Floats) -> Floats:
+        """Return the Euclidean distance of each customer to each centroid, (B, K)."""
+        return distances(values, self.centroids)
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Keep numeric libraries to one thread inside the block: sums over threads depend on their order."""
+    if _ALONE.get():
+        # looking for the libraries takes longer than many a fit
+        yield
+        return
+    # a library that is loaded inside the block would keep its threads
+    import sklearn.cluster
+    import sklearn.metrics
+    import sklearn.mixture  # noqa: F401
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1):
-        yield
+    token = _ALONE.set(True)
+    try:
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        _ALONE.reset(token)
 
 
 def fit(values: Floats, k: int, seed: int, starts: int = 5, weights: Floats | None = None) -> Floats:
@@ -101,6 +152,11 @@ def silhouette(values: Floats, labels: Labels, sample: int, seed: int) -> float:
         return float("nan")
     with one_thread():
         return float(silhouette_score(values[chosen], labels[chosen]))
+
+
+def rounded(values: Floats) -> Floats:
+    """Return ``values`` without the digits that differ between processors."""
+    return np.asarray(np.round(values, DECIMALS), dtype=np.float64)
 
 
 def sample_rows(size: int, sample: int, seed: int) -> Labels:

@@ -1,12 +1,13 @@
 """Names of new segments, from what sets them apart: "Weekly big baskets, few discounts".
 
+A segment like the shop in what it did is named by its rule: "Weekly buyers, above-average spend ahead".
 A name is given once, at birth, and stays with the segment's id however the figures drift.
 Shapes: K segments, F features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ def names(
     medians: NDArray[np.float64],
     new: Sequence[int],
     taken: Collection[str],
+    ruled: Mapping[int, Sequence[str]] | None = None,
 ) -> dict[int, str]:
     """Name the new segments.
 
@@ -44,6 +46,7 @@ def names(
     medians : (K, F) each segment's median of every feature
     new : indices of the segments that need a name, in the order in which they get it
     taken : names that other segments have or had
+    ruled : short traits of the segments' rules, told where a segment's own traits do not suffice
 
     Returns
     -------
@@ -54,15 +57,18 @@ def names(
     used = set(taken)
     given: dict[int, str] = {}
     for segment in new:
-        name = next(name for name in _proposals(traits, away[segment], medians[segment]) if name not in used)
+        more = (ruled or {}).get(segment, ())
+        name = next(name for name in _proposals(traits, away[segment], medians[segment], more) if name not in used)
         used.add(name)
         given[segment] = name
     return given
 
 
-def _proposals(traits: Traits, away: NDArray[np.float64], medians: NDArray[np.float64]) -> Iterator[str]:
+def _proposals(
+    traits: Traits, away: NDArray[np.float64], medians: NDArray[np.float64], ruled: Sequence[str]
+) -> Iterator[str]:
     head = _head(traits, medians)
-    told = _traits(traits, away)
+    told = list(dict.fromkeys((*_traits(traits, away), *ruled)))
     name = head
     for trait in told[:1]:
         name = _joined(name, trait)

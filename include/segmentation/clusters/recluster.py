@@ -17,8 +17,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segmentation import catalog
-from segmentation.clusters import confidence, hysteresis, identity, kmeans, naming, rfm, segmentation_file, traits
-from segmentation.clusters.choose_k import HABIT_WEIGHTS, Choice, choose_habit_weight, choose_k
+from segmentation.clusters import (
+    confidence,
+    hysteresis,
+    identity,
+    naming,
+    rfm,
+    rules,
+    segmentation_file,
+    traits,
+)
+from segmentation.clusters.choose import HABIT_WEIGHTS, Choice, choose, choose_habit_weight
+from segmentation.clusters.fitted import Fitted, nearest, refit
 from segmentation.clusters.inputs import (
     Outlook,
     matured_future,
@@ -27,6 +37,7 @@ from segmentation.clusters.inputs import (
     read_static,
 )
 from segmentation.clusters.segmentation_file import ACTIVE, RETIRED, Segment, Segmentation
+from segmentation.clusters.taste import group_by_taste
 from segmentation.config import Settings
 
 if TYPE_CHECKING:
@@ -34,11 +45,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-KMEANS = "kmeans"
 #: Customers with an order under which no clusters are looked for.
 MINIMUM_CUSTOMERS = 60
-#: Lloyd steps on a night without a search: enough to follow the customers, too few to wander off.
-REFIT_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ class ReclusterResult:
     ----------
     customers : customers labelled, those without an order among them
     moved_share : customers whose label differs from the base's, as a share (0 to 1) of those who had one
+    tastes : number of tastes, the second segmentation; 0 = none, see taste_reason
     """
 
     segmentation_version: str
@@ -61,16 +70,20 @@ class ReclusterResult:
     retired: int
     moved_share: float
     seconds: float
+    tastes: int
+    taste_reason: str
 
 
 @dataclass(frozen=True)
 class _Base:
-    """Last published night's segments, and its label of each of tonight's customers (-1 = none)."""
+    """Last published night's segments, and its segment, taste and outlook position of each of its customers."""
 
     segmentation: Segmentation
     day: date
     version: str
     labels: pd.Series
+    tastes: pd.Series
+    positions: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -81,7 +94,7 @@ class _Grouping:
     ----------
     codes : (B,) cluster of each customer
     names : (K,) fixed names of RFM segments; None where names are made from the data
-    centroids : (K, Q); None for RFM
+    fitted : the K clusters; None for RFM
     outlook : with the weights that the distances were taken in
     habit_weight : part of these
     """
@@ -92,10 +105,15 @@ class _Grouping:
     searched_on: str | None
     codes: NDArray[np.int64]
     names: tuple[str, ...] | None
-    centroids: NDArray[np.float64] | None
+    fitted: Fitted | None
     candidates: list[dict[str, Any]]
     outlook: Outlook
     habit_weight: float
+
+    @property
+    def centroids(self) -> NDArray[np.float64] | None:
+        """Middle of each cluster, (K, Q); None for RFM."""
+        return None if self.fitted is None else self.fitted.centroids
 
 
 def recluster(settings: Settings, day: date, base: PublishedNight | None, search: bool = False) -> ReclusterResult:
@@ -130,6 +148,8 @@ def recluster(settings: Settings, day: date, base: PublishedNight | None, search
     static = read_static(settings.lake, day)
     outlook = read_outlook(settings.lake, day, static)
     night = _read_base(settings, base)
+    if night is not None and night.positions.columns.tolist() == list(outlook.columns):
+        outlook = outlook.moved_from(night.positions, (day - night.day).days, settings.clusters.half_life_days)
     grouping = _group(settings, day, static, outlook, night, search)
     outlook = grouping.outlook
     held = _held(night, static["customer_id"])
@@ -138,12 +158,22 @@ def recluster(settings: Settings, day: date, base: PublishedNight | None, search
     measured = traits.measure(static)
     segments, reasons = _describe(settings, day, measured, grouping, found, ids, night)
     labels = _labels(settings, day, static, ids, margins, reasons, night, found)
+    liked = group_by_taste(
+        settings,
+        day,
+        static,
+        night.segmentation if night else None,
+        night.tastes if night else pd.Series(dtype="Int32"),
+        search,
+    )
+    labels["taste_id"] = liked.ids.reindex(labels["customer_id"].to_numpy()).to_numpy()
     segmentation = Segmentation(
         business_day=day.isoformat(),
         base_day=night.day.isoformat() if night else None,
         base_version=night.version if night else None,
         model_version=outlook.model_version,
         algorithm=grouping.algorithm,
+        parameters={} if grouping.fitted is None else dict(grouping.fitted.parameters),
         k=len(found.ids),
         reason=grouping.reason,
         searched=grouping.searched,
@@ -158,7 +188,16 @@ def recluster(settings: Settings, day: date, base: PublishedNight | None, search
             for change in found.changes
         ],
         candidates=grouping.candidates,
+        tastes=liked.tastes,
+        next_taste_id=liked.next_taste_id,
+        taste_reason=liked.reason,
+        taste_searched_on=liked.searched_on,
+        taste_categories=liked.categories,
+        taste_lifecycle=liked.lifecycle,
+        taste_candidates=liked.candidates,
     )
+    if outlook.columns:
+        labels["position"] = outlook.positions().reindex(labels["customer_id"].to_numpy()).to_numpy()
     version = segmentation_file.write(settings.lake, day, segmentation, labels)
     known = labels["previous_segment_id"].notna()
     moved = labels["moved"].isin(("behaviour", "relabelling"))
@@ -174,6 +213,8 @@ def recluster(settings: Settings, day: date, base: PublishedNight | None, search
         retired=len(found.retired),
         moved_share=round(float(moved.sum()) / max(int(known.sum()), 1), 6),
         seconds=round(time.perf_counter() - began, 2),
+        tastes=len(segmentation.active_tastes),
+        taste_reason=liked.reason,
     )
 
 
@@ -181,8 +222,15 @@ def _read_base(settings: Settings, base: PublishedNight | None) -> _Base | None:
     if base is None:
         return None
     segmentation, labels = segmentation_file.read_base(settings.lake, base.business_day, base.segmentation_version)
-    by_customer = labels.set_index("customer_id")["segment_id"]
-    return _Base(segmentation, base.business_day, base.segmentation_version, by_customer)
+    by_customer = labels.set_index("customer_id")
+    held, liked = by_customer["segment_id"], by_customer["taste_id"]
+    placed = by_customer["position"].dropna()
+    positions = pd.DataFrame(
+        np.stack(placed.tolist()) if len(placed) else np.empty((0, len(segmentation.outlook_columns))),
+        index=placed.index,
+        columns=segmentation.outlook_columns,
+    )
+    return _Base(segmentation, base.business_day, base.segmentation_version, held, liked, positions)
 
 
 def _held(night: _Base | None, customers: pd.Series) -> NDArray[np.int64]:
@@ -204,48 +252,49 @@ def _group(
         return _by_rfm(static, outlook, f"RFM segments: {few}", searched=False, searched_on=None)
     held = _held(night, static["customer_id"])
     before = night.segmentation if night else None
-    weight = before.habit_weight if before and before.algorithm == KMEANS else None
+    weight = before.habit_weight if before and before.algorithm != catalog.RFM else None
     weighted = outlook.with_habits(HABIT_WEIGHTS[0] if weight is None else weight)
-    present = _present(weighted, before, held)
+    present = _present(settings, weighted, before, held)
     due = "a search was asked for" if search else _why_search(settings, day, weighted, before, present)
     if due is None and before is not None:
         if present is None:
             return _by_rfm(static, outlook, before.reason, searched=False, searched_on=before.searched_on)
         reason = f"refitted from {before.business_day}; the last search was on {before.searched_on}"
-        return _by_centroids(weighted, before.habit_weight, present, reason, False, before.searched_on, [])
+        return _by_fitted(weighted, before.habit_weight, present, reason, False, before.searched_on, [])
     future = matured_future(outlook, settings.lake, day)
     weight = choose_habit_weight(outlook.space(outlook.table), outlook.columns, settings.clusters, future, weight)
     weighted = outlook.with_habits(weight)
-    choice = choose_k(
+    choice = choose(
         weighted.space(weighted.table),
         settings.clusters,
         matured_future(weighted, settings.lake, day),
-        _present(weighted, before, held),
+        _present(settings, weighted, before, held),
     )
     _log(day, choice)
-    table = [candidate.row() for candidate in choice.candidates]
+    table = [{**candidate.row(), "chosen": candidate is choice.chosen} for candidate in choice.candidates]
     reason = f"searched ({due}): {choice.reason}; habits count {weight:g}"
     today = day.isoformat()
-    if choice.chosen is None:
+    if choice.fitted is None:
         grouping = _by_rfm(static, outlook, f"RFM segments: {reason}", searched=True, searched_on=today)
         return replace(grouping, candidates=table)
-    return _by_centroids(weighted, weight, choice.chosen.centroids, reason, True, today, table)
+    return _by_fitted(weighted, weight, choice.fitted, reason, True, today, table)
 
 
-def _present(outlook: Outlook, before: Segmentation | None, held: NDArray[np.int64]) -> NDArray[np.float64] | None:
-    """Return last night's clusters in tonight's space, (K, Q); None if there were none or too few are left."""
-    if before is None or before.algorithm != KMEANS:
+def _present(
+    settings: Settings, outlook: Outlook, before: Segmentation | None, held: NDArray[np.int64]
+) -> Fitted | None:
+    """Return last night's clusters in tonight's space; None if there were none or too few are left."""
+    if before is None or before.algorithm == catalog.RFM:
         return None
-    values = outlook.space(outlook.table)
     # the outlook may have other columns or another scale than last night; its customers carry the segment over
-    means = [
-        values[held == segment.segment_id].mean(axis=0)
-        for segment in before.active
-        if (held == segment.segment_id).any()
-    ]
-    if len(means) < 2:
+    left = [segment.segment_id for segment in before.active if (held == segment.segment_id).any()]
+    if len(left) < 2:
         return None
-    return kmeans.refit(values, np.round(np.stack(means), kmeans.DECIMALS), REFIT_STEPS)
+    codes = np.full(len(held), hysteresis.NONE, dtype=np.int64)
+    for index, segment_id in enumerate(left):
+        codes[held == segment_id] = index
+    values = outlook.space(outlook.table)
+    return refit(values, codes, len(left), before.algorithm, before.parameters, settings.clusters.seed)
 
 
 def _why_search(
@@ -253,9 +302,9 @@ def _why_search(
     day: date,
     outlook: Outlook,
     before: Segmentation | None,
-    present: NDArray[np.float64] | None,
+    present: Fitted | None,
 ) -> str | None:
-    """Say why the number of segments has to be searched tonight; None if it has not."""
+    """Say why the segments have to be searched tonight; None if they have not."""
     if before is None:
         return "there is no published night before"
     if before.searched_on is None:
@@ -263,12 +312,12 @@ def _why_search(
     age = (day - date.fromisoformat(before.searched_on)).days
     if age >= settings.clusters.search_every_days:
         return f"the last one was {age} days ago"
-    if before.algorithm != KMEANS:
+    if before.algorithm == catalog.RFM:
         return None
     if present is None:
         return "last night's segments have no customers left"
-    nearest = kmeans.nearest(outlook.space(outlook.table), present)
-    smallest = np.bincount(nearest, minlength=len(present)).min() / len(nearest)
+    codes = nearest(present, outlook.space(outlook.table))
+    smallest = np.bincount(codes, minlength=present.k).min() / len(codes)
     if smallest < settings.clusters.minimum_share:
         return f"a segment has shrunk to {smallest:.1%} of the customers"
     return None
@@ -284,20 +333,29 @@ def _by_rfm(
     return _Grouping(catalog.RFM, reason, searched, searched_on, codes, names, None, [], outlook, HABIT_WEIGHTS[0])
 
 
-def _by_centroids(
+def _by_fitted(
     outlook: Outlook,
     habit_weight: float,
-    centroids: NDArray[np.float64],
+    fitted: Fitted,
     reason: str,
     searched: bool,
     searched_on: str | None,
     candidates: list[dict[str, Any]],
 ) -> _Grouping:
-    codes = kmeans.nearest(outlook.space(outlook.table), centroids)
-    filled = np.flatnonzero(np.bincount(codes, minlength=len(centroids)))
+    codes = nearest(fitted, outlook.space(outlook.table))
+    filled = np.flatnonzero(np.bincount(codes, minlength=fitted.k))
     codes = np.searchsorted(filled, codes).astype(np.int64)
     return _Grouping(
-        KMEANS, reason, searched, searched_on, codes, None, centroids[filled], candidates, outlook, habit_weight
+        fitted.algorithm,
+        reason,
+        searched,
+        searched_on,
+        codes,
+        None,
+        fitted.taken(filled),
+        candidates,
+        outlook,
+        habit_weight,
     )
 
 
@@ -317,7 +375,7 @@ def _identify(
     order = np.argsort(-np.round(mean_worth, 6), kind="stable")
     grouping = _reordered(grouping, order)
     # a cluster does not continue an RFM segment: that one is defined by its rule, not by who is in it
-    continued = active if before is not None and before.algorithm == KMEANS else []
+    continued = active if before is not None and before.algorithm != catalog.RFM else []
     found = identity.match(grouping.codes, held, k, continued, next_id)
     if continued != active:
         found = replace(
@@ -331,8 +389,8 @@ def _identify(
 def _reordered(grouping: _Grouping, order: NDArray[np.intp]) -> _Grouping:
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
-    centroids = None if grouping.centroids is None else grouping.centroids[order]
-    return replace(grouping, codes=place[grouping.codes], centroids=centroids)
+    fitted = None if grouping.fitted is None else grouping.fitted.taken(order)
+    return replace(grouping, codes=place[grouping.codes], fitted=fitted)
 
 
 def _identify_by_name(
@@ -362,9 +420,9 @@ def _settle(
     outlook: Outlook,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return each customer's segment id and confidence, (B,) each, after hysteresis."""
-    if grouping.centroids is None:
+    if grouping.fitted is None:
         return found.ids[grouping.codes], np.ones(len(grouping.codes))
-    away = kmeans.distances(outlook.space(outlook.table), grouping.centroids)
+    away = grouping.fitted.distances(outlook.space(outlook.table))
     place = np.searchsorted(found.ids, held).clip(max=len(found.ids) - 1)
     own = np.where(found.ids[place] == held, place, hysteresis.NONE)
     chosen = hysteresis.hold(away, own, settings.clusters.hysteresis)
@@ -388,12 +446,15 @@ def _describe(
     medians = traits.segment_medians(measured, codes, k)
     averages = traits.segment_averages(measured, codes, k)
     carried = {s.segment_id: s for s in night.segmentation.segments} if night else {}
+    shop = rules.figures(measured, grouping.outlook.table)
+    ruled = rules.find(shop, codes, k)
     if grouping.names is not None:
         given = dict(enumerate(grouping.names))
     else:
         new = [index for index, segment_id in enumerate(found.ids.tolist()) if segment_id in found.born]
         taken = {segment.name for segment in carried.values()} | set(rfm.MEANINGS) | {catalog.NO_ORDER_NAME}
-        given = naming.names(measured, means, medians, new, taken)
+        told = {index: rules.traits(ruled[index], shop, codes == index) for index in new}
+        given = naming.names(measured, means, medians, new, taken, told)
     tonight: dict[int, Segment] = {}
     for index, segment_id in enumerate(found.ids.tolist()):
         before = carried.get(segment_id)
@@ -414,6 +475,10 @@ def _describe(
             else {str(parent): share for parent, share in found.lineage.get(segment_id, {}).items()},
             centroid=centroid,
             distinctive=distinct,
+            rules=rules.said(ruled[index], settings.currency, settings.features.horizon_days),
+            rule_fidelity=ruled[index].fidelity,
+            rule_precision=ruled[index].precision,
+            rule_recall=ruled[index].recall,
         )
     ended = {
         s.segment_id: replace(s, status=RETIRED, retired_on=s.retired_on or day.isoformat(), centroid=[])

@@ -30,6 +30,9 @@ LABELS_SCHEMA = pa.schema(
         ("rfm_segment", pa.string()),
         ("previous_segment_id", pa.int32()),
         ("moved", pa.string()),
+        ("taste_id", pa.int32()),
+        # where the customer was put tonight, in `outlook_columns` before weights; what the next night moves on from
+        ("position", pa.list_(pa.float32())),
     ]
 )
 
@@ -43,6 +46,9 @@ class Segment:
     lineage : for each segment it came from, the share of its customers at birth
     centroid : (Q,) in the weighted outlook; empty without a model, and for retired segments
     distinctive : what differs most from the shop, in words, strongest first
+    rules : at most three conditions that tell who is in it, in words, all of which hold; see `rules`
+    rule_fidelity : balanced accuracy of the rule on customers that it was not fitted on (0 to 1); None = no rule
+    rule_precision, rule_recall : on the same customers
     """
 
     segment_id: int
@@ -54,6 +60,10 @@ class Segment:
     lineage: dict[str, float] = field(default_factory=dict)
     centroid: list[float] = field(default_factory=list)
     distinctive: list[str] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
+    rule_fidelity: float | None = None
+    rule_precision: float | None = None
+    rule_recall: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,15 +72,23 @@ class Segmentation:
 
     Attributes
     ----------
-    algorithm : 'kmeans' or 'rfm'
+    algorithm : 'kmeans', 'gmm' (Gaussian mixture), 'dbscan', 'hdbscan' or 'rfm'
     k : number of active segments, the one of customers without an order left out
-    searched : whether the number of segments was searched this night
+    searched : whether the segments were searched this night
     searched_on : day of the newest search (ISO); None = never, for want of a model or of customers
     outlook_columns, outlook_weights : the Q columns that distances are taken in, and their weights
     habit_weight : how much a habit counts beside a column of value; part of the weights, chosen by the search
     next_segment_id : first number never used
     lifecycle : rows of kind (born, retired, split, merged), segment_id, others
     candidates : the table that the newest search chose from, empty on other nights
+    parameters : of the algorithm; with the labels, all that the next night needs to find the segments again
+    tastes : the second segmentation, by what customers buy and look at; their ids are numbers of their own, their
+        centroids lie in the space of `taste_categories`
+    next_taste_id : first number never used for a taste
+    taste_reason : why there are so many tastes, or none, in words
+    taste_searched_on : day of the newest search of the tastes (ISO); None = never
+    taste_categories : the categories that tastes are told apart by
+    taste_lifecycle, taste_candidates : as `lifecycle` and `candidates`
     """
 
     business_day: str
@@ -89,11 +107,25 @@ class Segmentation:
     segments: list[Segment]
     lifecycle: list[dict[str, Any]]
     candidates: list[dict[str, Any]] = field(default_factory=list)
+    # nights from before these were known have none of them
+    parameters: dict[str, Any] = field(default_factory=dict)
+    tastes: list[Segment] = field(default_factory=list)
+    next_taste_id: int = 1
+    taste_reason: str = ""
+    taste_searched_on: str | None = None
+    taste_categories: list[str] = field(default_factory=list)
+    taste_lifecycle: list[dict[str, Any]] = field(default_factory=list)
+    taste_candidates: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def active(self) -> list[Segment]:
         """Tonight's segments by id, without the one of customers who have not ordered."""
         return [s for s in self.segments if s.status == ACTIVE and s.segment_id != catalog.NO_ORDER_SEGMENT]
+
+    @property
+    def active_tastes(self) -> list[Segment]:
+        """Tonight's tastes by id."""
+        return [taste for taste in self.tastes if taste.status == ACTIVE]
 
     @property
     def centroids(self) -> np.ndarray:
@@ -109,7 +141,8 @@ def write(lake: Lake, day: date, segmentation: Segmentation, labels: pd.DataFram
     lake : Lake
     day : business day
     segmentation : all but the labels
-    labels : columns of `LABELS_SCHEMA`, one row per customer
+    labels : columns of `LABELS_SCHEMA`, one row per customer; without ``taste_id`` nobody has a taste, without
+        ``position`` nobody has a place to move on from
 
     Returns
     -------
@@ -117,7 +150,7 @@ def write(lake: Lake, day: date, segmentation: Segmentation, labels: pd.DataFram
         16 hex digits of a SHA-256 over both; the same content has the same version and the same bytes.
     """
     table = pa.Table.from_pandas(
-        labels.sort_values("customer_id", kind="stable"), schema=LABELS_SCHEMA, preserve_index=False
+        _with_all_columns(labels).sort_values("customer_id", kind="stable"), schema=LABELS_SCHEMA, preserve_index=False
     ).replace_schema_metadata(None)
     content = asdict(segmentation)
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
@@ -147,7 +180,15 @@ def read(lake: Lake, day: date, version: str) -> tuple[Segmentation, pd.DataFram
     content = json.loads(description.read_text())
     content.pop("version")
     content["segments"] = [Segment(**segment) for segment in content["segments"]]
-    return Segmentation(**content), pd.read_parquet(labels, partitioning=None)
+    content["tastes"] = [Segment(**taste) for taste in content.get("tastes", [])]
+    return Segmentation(**content), _with_all_columns(pd.read_parquet(labels, partitioning=None))
+
+
+def _with_all_columns(labels: pd.DataFrame) -> pd.DataFrame:
+    """Return labels with a nullable ``taste_id`` and ``position``, which older nights in the lake do not have."""
+    taste = labels["taste_id"] if "taste_id" in labels else pd.Series(pd.NA, labels.index)
+    position = labels["position"] if "position" in labels else pd.Series(None, labels.index, dtype=object)
+    return labels.assign(taste_id=taste.astype("Int32"), position=position)
 
 
 def read_base(lake: Lake, day: date, version: str) -> tuple[Segmentation, pd.DataFrame]:

@@ -6,6 +6,7 @@ import os
 import statistics
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +20,9 @@ from segmentation.demo.stack import Api, Stack, open_stack, prepare, start_airfl
 from segmentation.demo.watch import TASKS, Watched, backfill, wait_for_dag, watch
 from segmentation.errors import InvalidSetting, SegmentationError
 from segmentation.warehouse import runs
+
+if TYPE_CHECKING:
+    from segmentation.publish.report import NightSummary
 
 #: Names the demo that was run last, the one that other commands mean.
 _CURRENT = "current"
@@ -167,10 +171,23 @@ def show_results(stack: Stack, shop: DemoShop, console: Console) -> None:
             row.distinctive,
         )
     console.print(table)
+    _show_tastes(summary, console)
     url = stack.server.url(WAREHOUSE_DATABASE, MARKETING_ROLE)
     for query in EXAMPLE_QUERIES:
         console.print(f"\n[bold]{query.title}[/]\n[cyan]{query.sql.strip()}[/]", soft_wrap=True)
         console.print(run_query(url, query.sql).rstrip(), markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_tastes(summary: NightSummary, console: Console) -> None:
+    if not summary.tastes:
+        console.print("Tastes: none (ops.metrics says why, in the row of metric 'tastes')")
+        return
+    table = Table(title=f"Tastes on {summary.as_of}: what customers buy and look at, whatever they are worth")
+    for heading in ("id", "taste", "customers", "share", "what sets them apart"):
+        table.add_column(heading, justify="right" if heading in ("id", "customers", "share") else "left")
+    for taste in summary.tastes:
+        table.add_row(str(taste.taste_id), taste.name, f"{taste.customers:,}", f"{taste.share:.1%}", taste.description)
+    console.print(table)
 
 
 def show_times(watched: Watched, console: Console) -> None:

@@ -94,7 +94,7 @@ class EncodeResult:
 
 
 def encode_day(
-    settings: Settings, day: date, base: PublishedNight | None, warehouse: Engine, run_id: str
+    settings: Settings, day: date, base: PublishedNight | None, warehouse: Engine | None, run_id: str
 ) -> EncodeResult:
     """Train the encoder on windows that end at or before ``day`` and write the outlook of ``day``.
 
@@ -109,8 +109,8 @@ def encode_day(
         Business day.
     base : PublishedNight or None
         The published night to continue from.
-    warehouse : Engine
-        As `segmentation_publish`.
+    warehouse : Engine or None
+        As `segmentation_publish`; None = `ops.models` gets no row (a benchmark).
     run_id : str
         Run to name in `ops.models`.
 
@@ -189,7 +189,7 @@ def encode_day(
         }
         customers = write_outlook(lake, day, summary, outlooks(buckets), outlooks(windows[cutoffs[0]]))
     rounded = {name: round(value, 2) for name, value in seconds.items()}
-    with _timed(seconds, "record"):
+    if warehouse is not None:
         record_model(
             warehouse, version, day, encoder, parent_version, training.held_out_loss,
             {**metrics, "seconds": rounded}, run_id,

@@ -129,7 +129,9 @@ def train(
     Returns
     -------
     Training
-        The weights before the first epoch take part in the contest, so training never makes them worse.
+        The weights before the first epoch take part in the contest, so training never makes them worse. Of a
+        fine-tune only the share ``warm_rate`` is taken over: an exponential average of the weights over nights (Polyak
+        and Juditsky 1992).
     """
     import keras
 
@@ -150,7 +152,8 @@ def train(
     predict = predictor(network, sequence_length)
     by_head = _held_out_losses(predict, held_out, scale)
     losses = [float(by_head @ weights)]
-    best, best_epoch, best_heads = network.get_weights(), 0, by_head
+    start = network.get_weights()
+    best, best_epoch, best_heads = start, 0, by_head
     draws = np.random.default_rng(settings.seed)
     steps = training.batches(settings.batch_size)
     for epoch in range(1, (settings.cold_epochs if cold else settings.warm_epochs) + 1):
@@ -167,6 +170,12 @@ def train(
             best, best_epoch, best_heads = network.get_weights(), epoch, by_head
         elif epoch - best_epoch >= settings.patience and epoch * steps >= FEWEST_STEPS:
             break
+    if not cold and best_epoch:
+        # the other customers' noise is in every night's tune: averaged over nights it cancels, and segments keep still
+        best = [old + settings.warm_rate * (new - old) for old, new in zip(start, best, strict=True)]
+        network.set_weights(best)
+        best_heads = _held_out_losses(predict, held_out, scale)
+        losses[best_epoch] = float(best_heads @ weights)
     network.set_weights(best)
     seconds["train"] = time.perf_counter() - began - seconds.get("linear", 0.0)
     return Training(

@@ -17,7 +17,8 @@ from sqlalchemy import Engine, delete, insert, select
 from segmentation import warehouse as tables
 from segmentation.catalog import NO_ORDER_SEGMENT, RFM
 from segmentation.clusters import kmeans, rfm, segmentation_file
-from segmentation.clusters.choose_k import FIGURES
+from segmentation.clusters.choose import FIGURES
+from segmentation.clusters.fitted import Fitted, nearest, refit
 from segmentation.clusters.inputs import (
     Outlook,
     read_cutoffs,
@@ -27,11 +28,13 @@ from segmentation.clusters.inputs import (
     read_targets,
 )
 from segmentation.clusters.segmentation_file import Segmentation
+from segmentation.clusters.taste import tastes_at_cutoff
+from segmentation.clusters.taste_space import read_next_spend
 from segmentation.config import Settings
 from segmentation.connections import named_errors
 from segmentation.evaluate.baselines import KMEANS_RFM, RFM_GRID, baseline_labels
 from segmentation.evaluate.futures import lake_future, of_customers
-from segmentation.evaluate.usefulness import Usefulness, score_segments
+from segmentation.evaluate.usefulness import Usefulness, category_bits, score_segments
 
 if TYPE_CHECKING:
     from segmentation.runs import PublishedNight
@@ -41,6 +44,7 @@ logger = logging.getLogger(__name__)
 CLUSTER_STEP = "cluster"
 EVALUATE_STEP = "evaluate"
 MODEL = "model"
+TASTE = "taste"
 #: Held-out customers under which all customers of the matured window are scored instead.
 FEWEST_HELD_OUT = 100
 _SHAPE_SAMPLE = 3_000
@@ -116,7 +120,7 @@ def evaluate_day(
     static = read_static(settings.lake, day)
     outlook = read_outlook(settings.lake, day, static)
     before = segmentation_file.read_base(settings.lake, base.business_day, base.segmentation_version) if base else None
-    scored, note = _usefulness(settings, day, segmentation, outlook)
+    scored, note, labelled = _usefulness(settings, day, segmentation, labels, outlook)
     url = warehouse.url.render_as_string(hide_password=False)
     with named_errors("warehouse", url):
         published = _matured_publication(warehouse, day, settings.features.horizon_days)
@@ -132,6 +136,9 @@ def evaluate_day(
         *_candidates(segmentation),
         *_shape(settings, segmentation, labels, static, outlook),
         *_movement(segmentation, labels),
+        *_tastes(segmentation, labels, before[1] if before else None),
+        *_category_bits(settings, day, segmentation, outlook, labelled),
+        *_rules(segmentation),
         *(metric for scope, score in scored.items() for metric in _scores(scope, score, note)),
         *gates,
     ]
@@ -152,12 +159,15 @@ def evaluate_day(
 
 
 def _usefulness(
-    settings: Settings, day: date, segmentation: Segmentation, outlook: Outlook
-) -> tuple[dict[str, Usefulness], str]:
-    """Score tonight's segments and both baselines on the newest matured future, on the same customers."""
-    cutoff = outlook.cutoff or next(iter(read_cutoffs(settings.lake, day)), None)
+    settings: Settings, day: date, segmentation: Segmentation, labels: pd.DataFrame, outlook: Outlook
+) -> tuple[dict[str, Usefulness], str, dict[str, pd.Series]]:
+    """Score tonight's segments and both baselines on the newest matured future, on the same customers.
+
+    Also returns the labels that each of them gives to the customers as they were at that cut-off.
+    """
+    cutoff = _cutoff(settings, day, outlook)
     if cutoff is None:
-        return {}, "no horizon has matured yet"
+        return {}, "no horizon has matured yet", {}
     targets = read_targets(settings.lake, day, cutoff)
     static = read_static(settings.lake, day, cutoff)
     truth = targets.set_index("customer_id")[["spend", "orders", "bought"]].astype(float)
@@ -166,8 +176,9 @@ def _usefulness(
     model = labelled[RFM_GRID]
     if outlook.matured is not None and segmentation.algorithm != RFM:
         rows = outlook.matured
-        nearest = kmeans.nearest(_space(segmentation, rows), segmentation.centroids)
-        model = pd.Series(nearest, pd.Index(rows["customer_id"].to_numpy()))
+        fitted = _fitted(settings, segmentation, labels, outlook)
+        codes = nearest(fitted, _space(segmentation, rows))
+        model = pd.Series(codes, pd.Index(rows["customer_id"].to_numpy()))
         held_out = model.index[rows["held_out"].to_numpy(dtype=bool)]
         enough = len(held_out) >= FEWEST_HELD_OUT
         judged = held_out if enough else model.index
@@ -176,10 +187,19 @@ def _usefulness(
     note = f"future of {settings.features.horizon_days} days after {cutoff}; {who} ({len(judged)})"
     truth = truth.loc[judged]
     everyone = {MODEL: model, **labelled}
-    return {
-        scope: _scored(of_customer.reindex(judged), truth, settings.evaluate.seed)
-        for scope, of_customer in everyone.items()
-    }, note
+    return (
+        {
+            scope: _scored(of_customer.reindex(judged), truth, settings.evaluate.seed)
+            for scope, of_customer in everyone.items()
+        },
+        note,
+        everyone,
+    )
+
+
+def _cutoff(settings: Settings, day: date, outlook: Outlook) -> date | None:
+    """Return the newest cut-off whose horizon is over; None = there is none."""
+    return outlook.cutoff or next(iter(read_cutoffs(settings.lake, day)), None)
 
 
 def _scored(labels: pd.Series, truth: pd.DataFrame, seed: int) -> Usefulness:
@@ -192,6 +212,30 @@ def _scored(labels: pd.Series, truth: pd.DataFrame, seed: int) -> Usefulness:
 def _space(segmentation: Segmentation, rows: pd.DataFrame) -> NDArray[np.float64]:
     """Return outlook rows in the space in which the segments were made, (B, Q): habits weigh as the search chose."""
     return rows[segmentation.outlook_columns].to_numpy(dtype=float) * np.array(segmentation.outlook_weights)
+
+
+def _fitted(settings: Settings, segmentation: Segmentation, labels: pd.DataFrame, outlook: Outlook) -> Fitted:
+    """Return tonight's segments as what customers of another day can be near to."""
+    if segmentation.algorithm == kmeans.KMEANS:
+        return kmeans.Centroids(segmentation.centroids)
+    # a mean alone does not say where the segments of the other algorithms lie: their customers do
+    of_customer = labels.set_index("customer_id")
+    placed = of_customer["position"].dropna()
+    space = pd.DataFrame(
+        np.stack(placed.tolist()) if len(placed) else outlook.table[segmentation.outlook_columns].to_numpy(),
+        index=placed.index if len(placed) else outlook.table["customer_id"].to_numpy(),
+        columns=segmentation.outlook_columns,
+    )
+    ids = [segment.segment_id for segment in segmentation.active]
+    codes = pd.Index(ids).get_indexer(pd.Index(of_customer["segment_id"].reindex(space.index)))
+    return refit(
+        _space(segmentation, space),
+        codes.astype(np.int64),
+        len(ids),
+        segmentation.algorithm,
+        segmentation.parameters,
+        settings.clusters.seed,
+    )
 
 
 def _matured_publication(warehouse: Engine, day: date, horizon_days: int) -> tuple[date, str] | None:
@@ -273,22 +317,84 @@ def _movement(segmentation: Segmentation, labels: pd.DataFrame) -> list[Metric]:
     return [Metric(name, value, detail=compared) for name, value in figures.items()]
 
 
+def _tastes(segmentation: Segmentation, labels: pd.DataFrame, before: pd.DataFrame | None) -> list[Metric]:
+    """Count how many tastes there are, why, who has one, and how many customers have another one than before."""
+    count = len(segmentation.active_tastes)
+    found = [
+        Metric("tastes", float(count), detail=segmentation.taste_reason),
+        Metric("customers_with_taste", float(labels["taste_id"].notna().sum())),
+    ]
+    if count and before is not None:
+        both = labels.merge(before[["customer_id", "taste_id"]], on="customer_id", suffixes=("", "_before"))
+        both = both.dropna(subset=["taste_id", "taste_id_before"])
+        moved = _share(both["taste_id"] != both["taste_id_before"])
+        found.append(Metric("tastes_moved", moved, detail=f"compared with {segmentation.base_day}"))
+    return found
+
+
+def _category_bits(
+    settings: Settings, day: date, segmentation: Segmentation, outlook: Outlook, labelled: dict[str, pd.Series]
+) -> list[Metric]:
+    """Measure what tastes, and segments beside them, tell of the category of the next spend."""
+    cutoff = _cutoff(settings, day, outlook)
+    if cutoff is None or not segmentation.active_tastes:
+        missing = segmentation.taste_reason if cutoff else "no horizon has matured yet"
+        return [Metric("category_bits", float("nan"), TASTE, detail=missing)]
+    of_customer = tastes_at_cutoff(settings, day, segmentation, cutoff)
+    customers = of_customer.index
+    spend = read_next_spend(settings.lake, day, cutoff, customers.to_numpy())
+    note = f"bits of the category of the spend after {cutoff}; all customers with a taste"
+    everyone = {TASTE: of_customer, **labelled}
+    return [
+        Metric(
+            "category_bits",
+            category_bits(labels.reindex(customers).fillna(-1).to_numpy(dtype=np.int64), spend, settings.evaluate.seed),
+            scope,
+            detail=note,
+        )
+        for scope, labels in everyone.items()
+    ]
+
+
 def _share(hits: pd.Series) -> float:
     return float(hits.mean()) if len(hits) else float("nan")
 
 
+def _rules(segmentation: Segmentation) -> list[Metric]:
+    """Mean over the segments of how well their rules tell who is in them; customers without an order are left out."""
+    ruled = [segment for segment in segmentation.active if segment.rule_fidelity is not None]
+    without = segmentation.k - len(ruled)
+    if not ruled:
+        return [Metric("rule_fidelity", float("nan"), detail="no segment has a rule")]
+    worst = min(ruled, key=lambda segment: segment.rule_fidelity or 0.0)
+    detail = f"balanced accuracy, mean over {len(ruled)} segments; lowest {worst.rule_fidelity:.2f} ({worst.name})"
+    if without:
+        detail += f"; {without} without a rule are left out"
+    return [
+        Metric(name, float(np.mean([getattr(segment, name) for segment in ruled])), detail=detail)
+        for name in ("rule_fidelity", "rule_precision", "rule_recall")
+    ]
+
+
 def _candidates(segmentation: Segmentation) -> list[Metric]:
-    """Return the table that the search chose from; empty on nights without a search."""
+    """Return the tables that the searches chose from; empty on nights without a search."""
+    searched = (
+        (segmentation.candidates, ("k", *FIGURES)),
+        (segmentation.taste_candidates, ("category_bits", "smallest_share")),
+    )
     return [
         Metric(
             name,
             float("nan") if candidate[name] is None else candidate[name],
             candidate["name"],
-            detail=candidate["refused"] or "allowed",
+            detail=f"chosen: {segmentation.reason}" if candidate.get("chosen") else candidate["refused"] or "allowed",
             step=CLUSTER_STEP,
         )
-        for candidate in segmentation.candidates
-        for name in FIGURES
+        for candidates, figures in searched
+        for candidate in candidates
+        for name in figures
+        # a grouping that was refused early has few figures, but always the first
+        if name == figures[0] or candidate[name] is not None
     ]
 
 
@@ -327,7 +433,7 @@ def _moved_gate(
     moved = _share(known["moved"].isin(("behaviour", "relabelling")))
     if before is None or not len(known):
         return Metric("gate_moved_share", float("nan"), detail="no labels before, so nobody can have moved")
-    if before.algorithm != segmentation.algorithm:
+    if before.algorithm != segmentation.algorithm and RFM in (before.algorithm, segmentation.algorithm):
         # the two kinds share no segment: held, such a night would be compared again tomorrow, and held for ever
         change = (
             "the shop had RFM segments before and has a model now"

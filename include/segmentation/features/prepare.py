@@ -61,6 +61,11 @@ class PreparedColumn:
         """Prepare raw values of shape (B,); a value that is not finite counts as missing."""
         return (self._unscaled(raw) - self.centre) / self.scale
 
+    def undo(self, prepared: Floats) -> Floats:
+        """Return prepared values of shape (B,) to the feature's unit; what was cut or filled stays so."""
+        values = prepared * self.scale + self.centre
+        return np.expm1(values) if self.transform == "log1p" else values
+
     def _unscaled(self, raw: Floats) -> Floats:
         known = np.isfinite(raw)
         if self.kind == "missing":
@@ -158,6 +163,24 @@ class FeaturePreparation:
         for place, each in enumerate(self.columns):
             out[:, place] = each.apply(column(frame, each.source))
         return out
+
+    def in_units(self, prepared: npt.NDArray[np.floating[Any]]) -> pd.DataFrame:
+        """Return prepared rows to the features' units, so that a centroid can be read.
+
+        Parameters
+        ----------
+        prepared : numpy.ndarray of shape (K, F)
+            Rows as `transform` makes them, or means of such rows.
+
+        Returns
+        -------
+        pandas.DataFrame of shape (K, F)
+            A mean of logarithms comes back as what a typical customer has (a geometric mean), not as the mean.
+        """
+        import pandas as pd
+
+        values = prepared.astype(np.float64)
+        return pd.DataFrame({each.name: each.undo(values[:, place]) for place, each in enumerate(self.columns)})
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-able content from which `from_dict` makes an equal preparation."""

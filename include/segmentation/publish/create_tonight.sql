@@ -5,5 +5,6 @@ create temporary table tonight (
     segment_id integer not null,
     confidence double precision not null,
     reasons text[] not null,
-    rfm_segment text not null
+    rfm_segment text not null,
+    taste_id integer
 ) on commit drop;

@@ -83,7 +83,9 @@ def night_files(settings: Settings, day: date, labels: Path, base_labels: Path |
     outlook = settings.lake.path(OUTLOOK, day=day) / "outlook.parquet"
     limits = settings.features
     with duckdb.connect(config={"threads": limits.threads, "memory_limit": f"{limits.memory_limit_gb}GB"}) as duck:
-        _read(duck, [labels]).create_view("labels")
+        # nights from before there were tastes may be published again
+        taste = "" if "taste_id" in pq.read_schema(labels).names else ", null::integer as taste_id"
+        _read(duck, [labels]).project(f"*{taste}").create_view("labels")
         _read(duck, static).project(", ".join(["customer_id", *columns])).create_view("static")
         for name, files, empty in (
             ("base_labels", [base_labels] if base_labels else [], _EMPTY_LABELS),

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from psycopg2 import sql
 from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, text
 
 from segmentation import runs
@@ -19,8 +20,15 @@ from segmentation.errors import LedgerBehind, MissingInput
 from segmentation.publish.profiles import count_transitions, night_files, profile_segments
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.runs import PublishedNight, StaleDay
+from segmentation.warehouse import (
+    customer_segment_history,
+    customer_taste_history,
+    segment_profiles,
+    segment_transitions,
+    segments,
+    tastes,
+)
 from segmentation.warehouse import runs as runs_table
-from segmentation.warehouse import segment_profiles, segment_transitions, segments
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -41,7 +49,8 @@ select
         ),
         ','
     ) || '}' as reasons,
-    rfm_segment
+    rfm_segment,
+    taste_id
 from labels
 order by customer_id
 """
@@ -126,11 +135,9 @@ def publish_night(
     with night_files(settings, day, labels, _base_labels(settings, base)) as duck:
         profiles = profile_segments(duck, day, {s["segment_id"]: s["distinctive"] for s in segmentation["segments"]})
         transitions = count_transitions(duck, day, base.business_day if base else None)
-        known = _segments_of(segmentation)
-        if nameless := {row["segment_id"] for row in profiles} - {row["segment_id"] for row in known}:
-            raise MissingInput(
-                f"the description of segments {sorted(nameless)}", day, "Clear the task `cluster` of this run."
-            )
+        known, liked = _segments_of(segmentation), _tastes_of(segmentation)
+        _require_described(day, "segments", {row["segment_id"] for row in profiles}, known, "segment_id")
+        _require_described(day, "tastes", _tastes_used(duck), liked, "taste_id")
         customers = sum(row["customers"] for row in profiles)
 
         with named_warehouse_errors(warehouse), warehouse.begin() as connection:
@@ -139,17 +146,14 @@ def publish_night(
             _run_file(connection, "create_tonight.sql")
             _copy_labels(connection, duck)
             following = _next_published(connection, day)
-            _run_file(
-                connection,
-                "rewrite_history.sql",
-                day=day,
-                next_day=following[0] if following else None,
-                run_id=run_id,
-                next_run_id=following[1] if following else None,
+            _rewrite_history(connection, customer_segment_history, "changed", "stays", day, run_id, following)
+            _rewrite_history(
+                connection, customer_taste_history, "changed_tastes", "taste_stays", day, run_id, following
             )
             _replace(connection, segment_profiles, day, profiles)
             _replace(connection, segment_transitions, day, transitions)
-            _rewrite_segments(connection, known, day, is_newest=following is None)
+            _rewrite_described(connection, segments, segment_profiles, known, day, is_newest=following is None)
+            _rewrite_described(connection, tastes, customer_taste_history, liked, day, is_newest=following is None)
             if following is None:
                 _run_file(
                     connection,
@@ -179,7 +183,7 @@ def publish_night(
         is_newest=following is None,
         changed=before != segmentation_version,
         stale_days=[night.business_day.isoformat() for night in stale],
-        message=_message(day, customers, len(profiles), newest, stale),
+        message=_message(day, customers, len(profiles), newest, stale, _tastes_in_words(segmentation)),
     )
 
 
@@ -201,8 +205,45 @@ def _base_labels(settings: Settings, base: PublishedNight | None) -> Path | None
 
 def _segments_of(segmentation: Mapping[str, Any]) -> list[dict[str, Any]]:
     columns = ("segment_id", "name", "description", "status", "born_on", "retired_on", "lineage")
-    known = [{column: segment[column] for column in columns} for segment in segmentation["segments"]]
+    known = [
+        {
+            **{column: segment[column] for column in columns},
+            # a night from before there were rules has none
+            "rules": segment.get("rules") or None,
+            "rule_fidelity": segment.get("rule_fidelity"),
+        }
+        for segment in segmentation["segments"]
+    ]
     return sorted(known, key=lambda segment: segment["segment_id"])
+
+
+def _tastes_of(segmentation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    columns = ("name", "description", "status", "born_on", "retired_on", "lineage")
+    known = [
+        {"taste_id": taste["segment_id"], **{column: taste[column] for column in columns}}
+        for taste in segmentation.get("tastes", [])
+    ]
+    return sorted(known, key=lambda taste: taste["taste_id"])
+
+
+def _tastes_in_words(segmentation: Mapping[str, Any]) -> str:
+    """Say how many tastes there are, or why there are none; '' for a night from before there were tastes."""
+    count = sum(taste["status"] == "active" for taste in segmentation.get("tastes", []))
+    reason = str(segmentation.get("taste_reason", ""))
+    if count:
+        return f"Tastes: {count}."
+    return f"{reason[:1].upper()}{reason[1:]}." if reason else ""
+
+
+def _tastes_used(duck: DuckDBPyConnection) -> set[int]:
+    return {row[0] for row in duck.sql("select distinct taste_id from labels where taste_id is not null").fetchall()}
+
+
+def _require_described(day: date, what: str, used: set[int], known: Sequence[Mapping[str, Any]], key: str) -> None:
+    if nameless := used - {row[key] for row in known}:
+        raise MissingInput(
+            f"the description of {what} {sorted(nameless)}", day, "Clear the task `cluster` of this run."
+        )
 
 
 def _limit_waiting(connection: Connection, settings: Settings) -> None:
@@ -246,39 +287,69 @@ def _replace(connection: Connection, table: Table, day: date, rows: Sequence[dic
         connection.execute(insert(table), rows)
 
 
-def _rewrite_segments(connection: Connection, known: list[dict[str, Any]], day: date, *, is_newest: bool) -> None:
-    """Replace `marts.segments` by those of the newest published day.
+def _rewrite_history(
+    connection: Connection,
+    history: Table,
+    changed: str,
+    stays: str,
+    day: date,
+    run_id: str,
+    following: tuple[date, str] | None,
+) -> None:
+    """Set the day's labels in a history; ``changed`` and ``stays`` name the temporary tables that it makes."""
+    (label,) = [column.name for column in history.columns if column.name in ("segment_id", "taste_id")]
+    names = {
+        "history": sql.Identifier(str(history.schema), history.name),
+        "label": sql.Identifier(label),
+        "changed": sql.Identifier(changed),
+        "stays": sql.Identifier(stays),
+    }
+    statement = sql.SQL((_SQL / "rewrite_history.sql").read_text()).format(**names)
+    values = {
+        "day": day,
+        "next_day": following[0] if following else None,
+        "run_id": run_id,
+        "next_run_id": following[1] if following else None,
+    }
+    connection.exec_driver_sql(statement.as_string(connection.connection.driver_connection), values)
+
+
+def _rewrite_described(
+    connection: Connection, table: Table, users: Table, known: list[dict[str, Any]], day: date, *, is_newest: bool
+) -> None:
+    """Replace `marts.segments` or `marts.tastes` by those of the newest published day.
 
     Days published out of order may use ids that the newest day's chain does not know, until the stale days
-    are brought forward. These keep a row, as retired, for as long as a published day uses them, so that a
-    join never loses customers.
+    are brought forward. These keep a row, as retired, for as long as ``users``, the table of the ids that published
+    days use, has them, so that a join never loses customers.
     """
-    present = [dict(row) for row in connection.execute(select(segments)).mappings()]
+    (key,) = [column.name for column in table.primary_key]
+    present = [dict(row) for row in connection.execute(select(table)).mappings()]
     chain, others = (known, present) if is_newest else (present, known)
-    used = set(connection.scalars(select(func.distinct(segment_profiles.c.segment_id))))
+    used = set(connection.scalars(select(func.distinct(users.c[key]))))
     newest = day if is_newest else connection.scalar(_NEWEST_DAY)
-    rows = {row["segment_id"]: row for row in chain}
+    rows = {row[key]: row for row in chain}
     names = {row["name"] for row in chain}
     for row in others:
-        if row["segment_id"] in used and row["segment_id"] not in rows:
-            name = row["name"] if row["name"] not in names else f"{row['name']} (segment {row['segment_id']})"
-            rows[row["segment_id"]] = {
-                **row,
-                "name": name,
-                "status": "retired",
-                "retired_on": row["retired_on"] or newest,
-            }
+        if row[key] in used and row[key] not in rows:
+            name = row["name"] if row["name"] not in names else f"{row['name']} ({key.removesuffix('_id')} {row[key]})"
+            rows[row[key]] = {**row, "name": name, "status": "retired", "retired_on": row["retired_on"] or newest}
             names.add(name)
-    connection.execute(delete(segments))
-    connection.execute(insert(segments), [rows[segment_id] for segment_id in sorted(rows)])
+    connection.execute(delete(table))
+    if rows:
+        connection.execute(insert(table), [rows[number] for number in sorted(rows)])
 
 
 def _run_file(connection: Connection, file: str, **parameters: Any) -> None:
     connection.exec_driver_sql((_SQL / file).read_text(), parameters or None)
 
 
-def _message(day: date, customers: int, count: int, newest: date, stale: Sequence[StaleDay]) -> str:
+def _message(
+    day: date, customers: int, count: int, newest: date, stale: Sequence[StaleDay], tastes_in_words: str
+) -> str:
     parts = [f"Published {customers:,} customers in {count} segments for {day}."]
+    if tastes_in_words:
+        parts.append(tastes_in_words)
     if newest > day:
         parts.append(
             "A later day is published already: the history was rewritten, the current labels stay those of that day."

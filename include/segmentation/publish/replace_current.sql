@@ -1,6 +1,6 @@
 -- Make marts.customer_segments (grain: customer) tonight's labels; the day is the newest published one.
 -- Rows are deleted, updated or inserted inside the transaction: a reader sees last night's table until it ends.
--- Needs tonight, changed, the rewritten history and the rewritten marts.segments.
+-- Needs tonight, changed, the rewritten histories and the rewritten marts.segments and marts.tastes.
 -- Parameters: day, model_version, holdout_share, holdout_salt.
 
 -- wanted: the table as it is to be
@@ -28,10 +28,15 @@ select
     ('x' || left(md5(%(holdout_salt)s || tonight.customer_id), 8))::bit(32)::bigint / 4294967296.0
     < %(holdout_share)s as holdout,
     %(day)s::date as as_of,
-    %(model_version)s::text as model_version
+    %(model_version)s::text as model_version,
+    tonight.taste_id,
+    tastes.name as taste_name,
+    liked.valid_from as taste_since
 from tonight
 join marts.customer_segment_history as stay on stay.customer_id = tonight.customer_id and stay.valid_to is null
 join marts.segments on segments.segment_id = tonight.segment_id
+left join marts.customer_taste_history as liked on liked.customer_id = tonight.customer_id and liked.valid_to is null
+left join marts.tastes on tastes.taste_id = tonight.taste_id
 left join changed on changed.customer_id = tonight.customer_id
 left join marts.customer_segments as last_night on last_night.customer_id = tonight.customer_id;
 
@@ -52,17 +57,20 @@ set
     rfm_segment = wanted.rfm_segment,
     holdout = wanted.holdout,
     as_of = wanted.as_of,
-    model_version = wanted.model_version
+    model_version = wanted.model_version,
+    taste_id = wanted.taste_id,
+    taste_name = wanted.taste_name,
+    taste_since = wanted.taste_since
 from wanted
 where present.customer_id = wanted.customer_id and row(present.*) is distinct from row(wanted.*);
 
 insert into marts.customer_segments (
     customer_id, segment_id, segment_name, since, previous_segment_id, confidence, reasons, rfm_segment, holdout,
-    as_of, model_version
+    as_of, model_version, taste_id, taste_name, taste_since
 )
 select
     customer_id, segment_id, segment_name, since, previous_segment_id, confidence, reasons, rfm_segment, holdout,
-    as_of, model_version
+    as_of, model_version, taste_id, taste_name, taste_since
 from wanted
 where not exists (select from marts.customer_segments as present where present.customer_id = wanted.customer_id)
 order by customer_id;

@@ -46,11 +46,29 @@ class SegmentSummary:
 
 
 @dataclass(frozen=True)
+class TasteSummary:
+    """One taste of the newest published day.
+
+    Attributes
+    ----------
+    share : float
+        Customers as a share (0 to 1) of all, those without a taste among them.
+    """
+
+    taste_id: int
+    name: str
+    customers: int
+    share: float
+    description: str
+
+
+@dataclass(frozen=True)
 class NightSummary:
-    """The newest published day: its segments, largest revenue first."""
+    """The newest published day: its segments, largest revenue first, and its tastes, largest first."""
 
     as_of: date | None
     segments: list[SegmentSummary]
+    tastes: list[TasteSummary]
 
 
 #: Traits named for each segment; all of them, with figures, are in marts.segment_profiles.
@@ -79,10 +97,12 @@ def night_summary(engine: Engine) -> NightSummary:
     Returns
     -------
     NightSummary
-        `as_of` is None and there are no segments if nothing has been published.
+        `as_of` is None and there are no segments if nothing has been published; a shop without categories has
+        no tastes.
     """
     with engine.connect() as connection:
         rows = connection.execute(text((_SQL / "summarise_night.sql").read_text())).mappings().all()
+        liked = connection.execute(text((_SQL / "summarise_tastes.sql").read_text())).mappings().all()
     return NightSummary(
         as_of=rows[0]["as_of"] if rows else None,
         segments=[
@@ -97,4 +117,5 @@ def night_summary(engine: Engine) -> NightSummary:
             )
             for row in rows
         ],
+        tastes=[TasteSummary(**row) for row in liked],
     )

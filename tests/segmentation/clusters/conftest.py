@@ -62,7 +62,8 @@ def _static_of(kinds: np.ndarray, seed: int) -> pd.DataFrame:
 
 @pytest.fixture
 def cluster_settings(make_settings: Callable[..., Settings]) -> Settings:
-    return make_settings(timezone="UTC", clusters=ClusterSettings(bootstraps=2, k_max=7))
+    # changes arrive at once, so that what a night makes of them can be seen in one night
+    return make_settings(timezone="UTC", clusters=ClusterSettings(bootstraps=2, k_max=7, half_life_days=0))
 
 
 @pytest.fixture

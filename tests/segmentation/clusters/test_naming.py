@@ -48,6 +48,15 @@ def test_segments_that_look_alike_still_get_different_short_names() -> None:
     assert names == _named(*_segments(*[WEEKLY] * 6, *[MONTHLY] * 6))
 
 
+def test_a_segment_that_did_what_the_shop_does_is_named_by_its_rule() -> None:
+    shop, codes = _segments(MONTHLY, MONTHLY)
+    measured = traits.measure(shop)
+    away, medians = traits.of_segments(measured, codes, 2), traits.segment_medians(measured, codes, 2)
+    ruled = {0: ["high spend ahead"], 1: ["high spend ahead", "at risk"]}
+    names = naming.names(measured, np.zeros_like(away), medians, range(2), set(), ruled)
+    assert names == {0: "Monthly buyers, high spend ahead", 1: "Monthly buyers, at risk"}
+
+
 def test_a_name_once_given_is_not_given_again() -> None:
     shop, codes = _segments(WEEKLY, MONTHLY)
     first = _named(shop, codes)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -53,7 +54,22 @@ def test_first_night_finds_the_four_kinds(cluster_settings: Settings, write_nigh
     assert len(set(_names(found).values())) == 4
     assert found.next_segment_id == 5
     assert {change["kind"] for change in found.lifecycle} == {"born"}
-    assert len(found.candidates) == 5
+    assert [c["k"] for c in found.candidates if c["name"].startswith("kmeans")] == [3, 4, 5, 6, 7]
+    assert [c["name"] for c in found.candidates if c["chosen"]] == ["kmeans_k=4"]
+    assert all(c["refused"] or c["allowed"] for c in found.candidates)
+
+
+def test_segments_have_rules_that_tell_who_is_in_them(cluster_settings: Settings, write_night: WriteNight) -> None:
+    write_night(cluster_settings, FIRST, FOUR, no_order=("x1", "x2"))
+    found, labels = _read(cluster_settings, FIRST, recluster(cluster_settings, FIRST, None))
+    for segment in found.active:
+        assert 1 <= len(segment.rules) <= 3
+        assert segment.rule_fidelity is not None
+        assert segment.rule_fidelity >= 0.95
+    nobody = found.segments[0]
+    assert (nobody.segment_id, nobody.rules, nobody.rule_fidelity) == (0, [], None)
+    ordered = labels[labels["segment_id"] != 0]
+    assert ordered["reasons"].map(len).mean() > 2.5
 
 
 def test_the_next_night_keeps_ids_names_and_customers(cluster_settings: Settings, write_night: WriteNight) -> None:
@@ -88,6 +104,42 @@ def test_whoever_behaves_differently_moves_and_nobody_else(
     assert (labels.loc[moved, "segment_id"] == gone).all()
     assert after.searched is search
     assert after.lifecycle == []
+
+
+def _without(kinds: list[str], changed: int) -> list[str]:
+    return ["gone" if i < changed and kind == "regulars" else kind for i, kind in enumerate(kinds)]
+
+
+def _week(settings: Settings, write_night: WriteNight, nights: list[list[str]]) -> list[pd.DataFrame]:
+    """Run a first night of `FOUR` and the nights after it; return the labels of these."""
+    write_night(settings, FIRST, FOUR, seed=1)
+    day, result, labels = FIRST, recluster(settings, FIRST, None), []
+    for number, kinds in enumerate(nights):
+        base, day = _published(day, result), day + timedelta(days=1)
+        write_night(settings, day, kinds, seed=2 + number)
+        # the weekly search is left out: what moves here moves by behaviour alone
+        result = recluster(settings, day, base)
+        labels.append(_read(settings, day, result)[1])
+    return labels
+
+
+def test_a_lasting_change_arrives_within_a_week(cluster_settings: Settings, write_night: WriteNight) -> None:
+    slow = cluster_settings.clusters.model_copy(update={"half_life_days": 3.0, "search_every_days": 30})
+    settings = cluster_settings.model_copy(update={"clusters": slow})
+    changed = _without(FOUR, 40)
+    nights = _week(settings, write_night, [changed] * 7)
+    switched = [i for i, (old, new) in enumerate(zip(FOUR, changed, strict=True)) if old != new]
+    gone = nights[-1]["segment_id"].iloc[FOUR.index("gone")]
+    assert (nights[-1]["segment_id"].iloc[switched] == gone).mean() >= 0.8
+    others = [labels["moved"].drop(labels.index[switched]).ne("").sum() for labels in nights]
+    assert sum(others) == 0
+
+
+def test_a_passing_change_moves_nobody(cluster_settings: Settings, write_night: WriteNight) -> None:
+    slow = cluster_settings.clusters.model_copy(update={"half_life_days": 3.0})
+    settings = cluster_settings.model_copy(update={"clusters": slow})
+    nights = _week(settings, write_night, [_without(FOUR, 40), FOUR, FOUR])
+    assert [labels["moved"].ne("").sum() for labels in nights] == [0, 0, 0]
 
 
 def test_a_new_kind_is_born_with_a_number_never_used(cluster_settings: Settings, write_night: WriteNight) -> None:
@@ -230,3 +282,37 @@ def test_missing_and_mismatched_inputs_are_named(cluster_settings: Settings, wri
     write_night(cluster_settings, FIRST, [], model=False)
     with pytest.raises(TooLittleHistory):
         recluster(cluster_settings, FIRST, None)
+
+
+def _on_rings(settings: Settings, day: date, seed: int) -> None:
+    """Move the customers of a night's outlook onto two rings: the first two kinds inside, the others around them."""
+    file = settings.lake.path("outlook", day=day) / "outlook.parquet"
+    table = pd.read_parquet(file)
+    angle = np.arange(len(table)) * 2.4
+    kind = np.arange(len(table)) % 4
+    radius = np.where(kind < 2, 1.0, 2.5) + np.random.default_rng(seed).normal(0, 0.08, len(table))
+    table["q_spend"] = (radius * np.cos(angle)).astype("float32")
+    table["q_orders"] = (radius * np.sin(angle)).astype("float32")
+    table.to_parquet(file)
+
+
+def test_groups_of_any_shape_keep_ids_and_customers_the_next_night(
+    cluster_settings: Settings, write_night: WriteNight
+) -> None:
+    customers = write_night(cluster_settings, FIRST, FOUR * 2, seed=1)
+    _on_rings(cluster_settings, FIRST, seed=1)
+    one = recluster(cluster_settings, FIRST, None)
+    before, labels = _read(cluster_settings, FIRST, one)
+    assert (one.algorithm, one.k) in {("dbscan", 2), ("hdbscan", 2)}
+    assert before.parameters["min_samples"] >= 5
+    inside = pd.Series([kind in ("regulars", "feasters") for kind in FOUR * 2], customers)
+    assert pd.crosstab(inside, labels.loc[customers, "segment_id"]).gt(0).sum(axis=1).eq(1).all()
+    write_night(cluster_settings, SECOND, FOUR * 2, seed=2)
+    _on_rings(cluster_settings, SECOND, seed=2)
+    for search in (False, True):
+        two = recluster(cluster_settings, SECOND, _published(FIRST, one), search=search)
+        after, _ = _read(cluster_settings, SECOND, two)
+        assert (two.searched, two.algorithm, two.moved_share) == (search, one.algorithm, 0.0)
+        assert after.parameters == before.parameters
+        assert _names(after) == _names(before)
+        assert after.lifecycle == []

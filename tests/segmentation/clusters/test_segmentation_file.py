@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -49,6 +50,19 @@ def test_reads_back_what_was_written(make_settings: Callable[..., Settings]) -> 
     assert labels["customer_id"].tolist() == ["a", "b"]
     assert labels["previous_segment_id"].isna().tolist() == [False, True]
     assert found.centroids.tolist() == [[0.5]]
+
+
+def test_a_night_from_before_there_were_rules_is_read(make_settings: Callable[..., Settings]) -> None:
+    lake = make_settings().lake
+    version = segmentation_file.write(lake, DAY, NIGHT, LABELS)
+    file = segmentation_file.version_folder(lake, DAY, version) / "segmentation.json"
+    content = json.loads(file.read_text())
+    for segment in content["segments"]:
+        for name in ("rules", "rule_fidelity", "rule_precision", "rule_recall"):
+            del segment[name]
+    lake.write_json(content, file)
+    (segment,) = segmentation_file.read(lake, DAY, version)[0].segments
+    assert (segment.rules, segment.rule_fidelity) == ([], None)
 
 
 def test_missing_segmentations_are_named(make_settings: Callable[..., Settings]) -> None:

@@ -40,6 +40,8 @@ def test_a_good_night_is_published_with_figures_beside_the_baselines(make_shop: 
         for scope in ("model", "rfm_grid", "kmeans_rfm"):
             assert found.loc[(metric, scope), "value"] == pytest.approx(verdict.metrics[f"{metric}[{scope}]"], abs=1e-6)
     assert verdict.metrics["usefulness[model]"] > verdict.metrics["usefulness[kmeans_rfm]"] > 0
+    assert verdict.metrics["rule_fidelity"] > 0.85
+    assert {"rule_precision", "rule_recall"} <= set(verdict.metrics)
     assert found.loc[("customers_scored", "model"), "value"] == 200
     assert "held out" in found.loc[("spend_r2", "model"), "detail"]
     # the whole table of the search
@@ -203,6 +205,44 @@ def test_what_was_published_is_judged_by_what_came_true(
     verdict = evaluate_day(shop.settings, shop.day, now, None, warehouse, "run 1")
     assert verdict.metrics[f"orders_r2[published_{old.day}]"] > 0.3
     assert verdict.metrics[f"customers_scored[published_{old.day}]"] == 600
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "parameters"),
+    [("gmm", {"covariance": "diag"}), ("dbscan", {"min_samples": 5, "quantile": 0.9, "share": 0.02})],
+)
+def test_segments_of_every_algorithm_are_given_to_the_customers_of_the_cutoff(
+    make_shop: MakeShop, warehouse: Engine, algorithm: str, parameters: dict[str, float | str]
+) -> None:
+    shop = make_shop()
+    version = recluster(shop.settings, shop.day, None).segmentation_version
+    by_centroids = evaluate_day(shop.settings, shop.day, version, None, warehouse, "run 1")
+    segmentation, labels = segmentation_file.read(shop.settings.lake, shop.day, version)
+    assert segmentation.algorithm == "kmeans"
+    other = replace(segmentation, algorithm=algorithm, parameters=parameters)
+    version = segmentation_file.write(shop.settings.lake, shop.day, other, labels)
+    # a night may change the algorithm and still continue the segments of the night before
+    base = _night(version, shop.day)
+    verdict = evaluate_day(shop.settings, shop.day, version, base, warehouse, "run 2")
+    assert verdict.publish
+    told = "usefulness[model]"
+    assert verdict.metrics[told] == pytest.approx(by_centroids.metrics[told], abs=0.02)
+
+
+def test_the_table_of_candidates_says_which_was_chosen_and_why_not_the_others(
+    make_shop: MakeShop, warehouse: Engine
+) -> None:
+    shop = make_shop()
+    result = recluster(shop.settings, shop.day, None)
+    evaluate_day(shop.settings, shop.day, result.segmentation_version, None, warehouse, "run 1")
+    table = _metrics(warehouse).xs("k")
+    table = table[table["step"] == "cluster"]
+    chosen = table[table["detail"].str.startswith("chosen: ")]
+    assert chosen["value"].tolist() == [result.k]
+    assert chosen["detail"].tolist() == [f"chosen: {result.reason}"]
+    assert (table["detail"] != "").all()
+    tried = table.index.str.split("_").str[0]
+    assert set(tried) == {"kmeans", "gmm", "dbscan", "hdbscan"}
 
 
 def test_missing_segmentation_and_warehouse_are_named(make_shop: MakeShop, warehouse: Engine) -> None:

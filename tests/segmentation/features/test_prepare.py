@@ -50,6 +50,16 @@ def test_an_outlier_is_cut_to_the_edge_of_the_training_customers() -> None:
     assert preparation.transform(odd)[:, place] == pytest.approx([usual.max(), usual.min()])
 
 
+def test_prepared_rows_come_back_in_the_features_units() -> None:
+    frame = customers()
+    preparation = FeaturePreparation.fit(frame)
+    low, high = frame.quantile(0.01), frame.quantile(0.99)
+    back = preparation.in_units(preparation.transform(frame))
+    assert list(back.columns) == list(frame.columns)
+    uncut = ((frame > low) & (frame < high)).to_numpy()
+    np.testing.assert_allclose(back.to_numpy()[uncut], frame.to_numpy()[uncut], rtol=1e-4, atol=1e-4)
+
+
 def test_a_missing_value_becomes_the_median_and_is_marked() -> None:
     frame = customers()
     frame.loc[:99, "discount_share"] = np.nan

@@ -18,7 +18,26 @@ from segmentation.config import Settings
 from segmentation.publish.publish_night import PublishResult, publish_night
 
 FIRST_DAY = date(2026, 3, 1)
+TASTE_NAMES = {1: "Mostly tea", 2: "Mostly cheese", 3: "Fond of wine", 4: "A bit of everything"}
 NAMES = {0: "No order yet", 1: "Weekly big baskets", 2: "Rare bargain hunters", 3: "New and curious", 4: "Asleep"}
+
+
+def described_tastes(tastes: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return the tastes that customers have, as the lake's file describes them."""
+    return [
+        {
+            "segment_id": taste,
+            "name": TASTE_NAMES[taste],
+            "description": f"Taste {taste} in a sentence.",
+            "status": "active",
+            "born_on": FIRST_DAY.isoformat(),
+            "retired_on": None,
+            "lineage": {},
+            "centroid": [],
+            "distinctive": ["much tea: 50 % of spend, shop 10 %"],
+        }
+        for taste in sorted(set(tastes.values()))
+    ]
 
 
 @dataclass
@@ -39,9 +58,17 @@ class Nights:
         return FIRST_DAY + timedelta(days=number)
 
     def write(
-        self, number: int, labels: Mapping[str, int], base: Mapping[str, int] | None = None, **segmentation: Any
+        self,
+        number: int,
+        labels: Mapping[str, int],
+        base: Mapping[str, int] | None = None,
+        tastes: Mapping[str, int] | None = None,
+        **segmentation: Any,
     ) -> str:
-        """Write the lake's files of a night and return the segmentation's version."""
+        """Write the lake's files of a night and return the segmentation's version.
+
+        ``tastes`` are those of the customers who have one; None = a night from before there were tastes.
+        """
         lake, day = self.settings.lake, self.day(number)
         customers = sorted(labels)
         before = base or {}
@@ -54,6 +81,9 @@ class Nights:
             "previous_segment_id": pa.array([before.get(c) for c in customers], pa.int32()),
             "moved": ["new" if c not in before else "" if before[c] == labels[c] else "behaviour" for c in customers],
         }
+        if tastes is not None:
+            columns["taste_id"] = pa.array([tastes.get(c) for c in customers], pa.int32())
+            segmentation = {"tastes": described_tastes(tastes), "taste_reason": "said in words"} | segmentation
         content = {
             "business_day": day.isoformat(),
             "model_version": "rfm",
@@ -74,7 +104,7 @@ class Nights:
             **segmentation,
         }
         version = hashlib.sha256(
-            json.dumps([columns["customer_id"], labels, content], sort_keys=True).encode()
+            json.dumps([columns["customer_id"], labels, tastes, content], sort_keys=True).encode()
         ).hexdigest()[:16]
         folder = lake.path("segmentations", day=day, version=version)
         lake.write_table(pa.table(columns), folder / "labels.parquet")
@@ -138,9 +168,15 @@ class Nights:
         base = runs.base_night(self.warehouse, day)
         return publish_night(self.settings, day, version or self.versions[number], base, self.warehouse, run_id, now)
 
-    def night(self, number: int, labels: Mapping[str, int], base: Mapping[str, int] | None = None) -> PublishResult:
+    def night(
+        self,
+        number: int,
+        labels: Mapping[str, int],
+        base: Mapping[str, int] | None = None,
+        tastes: Mapping[str, int] | None = None,
+    ) -> PublishResult:
         """Write and publish."""
-        return self.publish(number, self.write(number, labels, base))
+        return self.publish(number, self.write(number, labels, base, tastes))
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Run a query on the warehouse."""

@@ -51,7 +51,8 @@ def empty(warehouse: Engine) -> None:
     with warehouse.begin() as connection:
         for table in ("customer_segments", "customer_segment_history", "segments", "segment_profiles"):
             connection.execute(text(f"delete from marts.{table}"))
-        connection.execute(text("delete from marts.segment_transitions"))
+        for table in ("customer_taste_history", "tastes", "segment_transitions"):
+            connection.execute(text(f"delete from marts.{table}"))
         connection.execute(text("delete from ops.runs"))
 
 

@@ -36,7 +36,15 @@ from segmentation.publish.publish_night import publish_night
 
 ALL = {f"c{n}": 1 + n % 3 for n in range(1, 41)} | {"x1": 0}
 MOVED = {**ALL, "c1": 1, "c2": 1, "c50": 2}
-MARTS = ("customer_segments", "customer_segment_history", "segments", "segment_profiles", "segment_transitions")
+MARTS = (
+    "customer_segments",
+    "customer_segment_history",
+    "customer_taste_history",
+    "segments",
+    "tastes",
+    "segment_profiles",
+    "segment_transitions",
+)
 
 
 @pytest.fixture
@@ -230,6 +238,8 @@ def trigger(owner: Engine, table: str, operation: str, action: str) -> Iterator[
         ("marts.segment_transitions", "insert"),
         ("marts.segments", "delete"),
         ("marts.segments", "insert"),
+        ("marts.customer_taste_history", "insert"),
+        ("marts.tastes", "insert"),
         ("marts.customer_segments", "delete"),
         ("marts.customer_segments", "insert"),
         ("ops.runs", "update"),
@@ -237,9 +247,9 @@ def trigger(owner: Engine, table: str, operation: str, action: str) -> Iterator[
     ids=lambda value: str(value),
 )
 def test_an_error_at_any_statement_leaves_the_old_state(nights: Any, owner: Engine, table: str, operation: str) -> None:
-    nights.night(0, ALL)
+    nights.night(0, ALL, tastes={"c1": 1, "c2": 2})
     before = marts(nights)
-    version = nights.write(1, MOVED, base=ALL)
+    version = nights.write(1, MOVED, base=ALL, tastes={"c1": 2, "c2": 2, "c3": 1})
     runs.start_run(nights.warehouse, "broken", nights.day(1), nights.now)
     base = runs.base_night(nights.warehouse, nights.day(1))
     with trigger(owner, table, operation, "raise exception 'the server fell over'"):

@@ -39,9 +39,18 @@ def test_the_summary_lists_segments_by_revenue(nights: Any, marketing: Engine) -
     assert sum(s.share for s in summary.segments) == pytest.approx(1)
 
 
+def test_the_summary_lists_tastes_by_customers(nights: Any, marketing: Engine) -> None:
+    nights.night(0, LABELS, tastes={"c1": 2, "c2": 2, "c3": 1})
+    assert [(t.taste_id, t.name, t.customers, t.description) for t in night_summary(marketing).tastes] == [
+        (2, "Mostly cheese", 2, "Taste 2 in a sentence."),
+        (1, "Mostly tea", 1, "Taste 1 in a sentence."),
+    ]
+    assert night_summary(marketing).tastes[0].share == pytest.approx(2 / 21)
+
+
 def test_an_empty_warehouse_has_an_empty_summary(marketing: Engine) -> None:
     summary = night_summary(marketing)
-    assert (summary.as_of, summary.segments) == (None, [])
+    assert (summary.as_of, summary.segments, summary.tastes) == (None, [], [])
 
 
 @pytest.fixture
