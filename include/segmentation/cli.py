@@ -235,6 +235,38 @@ def bench_future(
     typer.echo(score_future(chosen, _day(day), source_url=source).round(4).to_string(index=False))
 
 
+@bench.command("quality")
+def bench_quality(
+    last: Annotated[str, typer.Option(help="last cut-off, YYYY-MM-DD; the two month ends before it count too")],
+    family: Annotated[list[str] | None, typer.Option(help="encoder family; may be repeated [default: all]")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="trainings of each")] = 3,
+    source_url: SourceUrl = None,
+) -> None:
+    """Train every encoder family as of three month ends and score the segments on the 28 days after each."""
+    from segmentation.bench.quality import STATIC_ONLY, default_days, score_families, summarise_families
+
+    chosen, source, _ = _databases(source_url, None)
+    families = family or [STATIC_ONLY, "cnn_rnn", "rnn", "cnn"]
+    numbers = [chosen.encoder.seed + number for number in range(seeds)]
+    scores = score_families(chosen, default_days(_day(last)), families, numbers, source)
+    typer.echo(summarise_families(scores).to_string(index=False))
+
+
+@bench.command("stillness")
+def bench_stillness(
+    first: Annotated[str, typer.Option(help="first night, YYYY-MM-DD; a cold start")],
+    last: Annotated[str, typer.Option(help="last night, YYYY-MM-DD")],
+    source_url: SourceUrl = None,
+) -> None:
+    """Run consecutive nights and count who moves from segment to segment, and who moves back."""
+    from segmentation.bench.quality import score_stillness
+
+    chosen, source, _ = _databases(source_url, None)
+    nights, cost = score_stillness(chosen, _day(first), _day(last), source)
+    typer.echo(nights.to_string(index=False))
+    typer.echo(f"mean moved {nights['moved_share'].mean():.2%}; {cost}")
+
+
 def _databases(source_url: str | None, warehouse_url: str | None) -> tuple[Settings, str, str]:
     """Return settings and both URLs: those given, or the demo's."""
     from segmentation.config import settings

@@ -1,0 +1,186 @@
+"""`segmentation bench quality`: how well segments foretell, family by family, and how still they keep."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import adjusted_rand_score
+
+from segmentation.bench.replay import replaying, run_again, segments_of
+from segmentation.calendar import days_between
+from segmentation.clusters import kmeans
+from segmentation.clusters.inputs import read_outlook, read_static
+from segmentation.config import Settings
+from segmentation.errors import MissingInput
+from segmentation.evaluate.baselines import baseline_labels
+from segmentation.evaluate.futures import lake_future, of_customers, source_future
+from segmentation.evaluate.usefulness import score_segments
+
+log = logging.getLogger(__name__)
+
+#: Name of the variant without a sequence encoder: the closed-form linear path on the static features.
+STATIC_ONLY = "static features only"
+#: Moves undone within so many days are counted.
+UNDONE_DAYS = 7
+_FIGURES = ("k", "smallest_share", "spend_r2", "log_orders_r2", "raw_orders_r2", "churn_auc")
+
+
+def score_families(
+    settings: Settings, days: Sequence[date], families: Sequence[str], seeds: Sequence[int], source_url: str | None
+) -> pd.DataFrame:
+    """Train and cluster as of each day, from nothing, and score the segments on the horizon after it.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of a lake whose checked rows reach to the last of ``days``.
+    days : sequence of date
+        Cut-offs D; nothing after D is used but to score.
+    families : sequence of str
+        Of `EncoderSettings.family`, or `STATIC_ONLY`.
+    seeds : sequence of int
+        Seeds of the encoder's training.
+    source_url : str, optional
+        libpq URL of the shop, for futures that the lake does not reach.
+
+    Returns
+    -------
+    DataFrame
+        ``segmentation``, ``day``, ``seed`` and figures as `segmentation bench future` gives them, one row per
+        segmentation, day and seed; the baselines have as many segments as the first family's first model.
+
+    Raises
+    ------
+    MissingInput
+        If the future of a day is not to be had.
+    """
+    rows: list[tuple[object, ...]] = []
+    with replaying(settings) as apart:
+        for day in days:
+            truth = _future(settings, day, source_url)
+            baselines: dict[str, pd.Series] = {}
+            for number, (family, seed) in enumerate((f, s) for f in families for s in seeds):
+                told = _with_encoder(apart, family, seed)
+                night = run_again(told, day, None, features=number == 0)
+                found = segments_of(told, night.night)
+                rows.append((family, day, seed, *_figures(found, truth, settings)))
+                log.info("%s, %s, seed %s: %s", day, family, seed, rows[-1][3:])
+                static = read_static(apart.lake, day)
+                baselines = baselines or baseline_labels(static, night.clustered.k, settings.evaluate.seed)
+            for name, labels in baselines.items():
+                rows.append((name, day, seeds[0], *_figures(labels, truth, settings)))
+    return pd.DataFrame(rows, columns=["segmentation", "day", "seed", *_FIGURES])
+
+
+def summarise_families(scores: pd.DataFrame) -> pd.DataFrame:
+    """Average over days and seeds; ``…_se`` is the standard error over seeds of the mean over days."""
+    by_seed = scores.groupby(["segmentation", "seed"], sort=False)[list(_FIGURES)].mean()
+    mean = by_seed.groupby("segmentation", sort=False).mean()
+    seeds = by_seed.groupby("segmentation", sort=False)["spend_r2"].count()
+    spread = by_seed.groupby("segmentation", sort=False)[["spend_r2", "log_orders_r2", "churn_auc"]].std(ddof=1)
+    return mean.join(spread.div(np.sqrt(seeds), axis=0).add_suffix("_se")).round(4).reset_index()
+
+
+def score_stillness(settings: Settings, first: date, last: date, source_url: str | None) -> tuple[pd.DataFrame, str]:
+    """Run consecutive nights, each fine-tuned from the one before, and count who moves.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of a lake whose checked rows reach to ``last``.
+    first, last : date
+        Business days, both included; the first is a cold start.
+    source_url : str, optional
+        As for `score_families`.
+
+    Returns
+    -------
+    DataFrame
+        A row per night after the first: adjusted Rand index to the night before, share of customers who moved,
+        share of its moves that were undone within `UNDONE_DAYS` (NaN without moves), ids born and retired.
+    str
+        What stillness costs: R² of the last night's segments beside as many K-means segments drawn afresh.
+    """
+    rows: list[tuple[object, ...]] = []
+    labels: list[pd.Series] = []
+    base = None
+    with replaying(settings) as apart:
+        for day in days_between(first, last):
+            night = run_again(apart, day, base)
+            base = night.night
+            labels.append(segments_of(apart, base))
+            if len(labels) > 1:
+                both = pd.concat([labels[-2], labels[-1]], axis=1, join="inner").to_numpy()
+                moved = float((both[:, 0] != both[:, 1]).mean())
+                index = adjusted_rand_score(both[:, 0], both[:, 1])
+                found = night.clustered
+                rows.append((day, found.k, found.searched, index, moved, found.born, found.retired))
+                log.info("%s: adjusted Rand index %.3f, %.1f %% moved", day, index, 100 * moved)
+        truth = _future(settings, last, source_url)
+        kept = _figures(labels[-1], truth, settings)
+        outlook = read_outlook(apart.lake, last, read_static(apart.lake, last))
+        against = "there is no model to draw segments afresh from"
+        if outlook.columns:
+            values = outlook.space(outlook.table)
+            codes = kmeans.nearest(values, kmeans.fit(values, int(kept[0]), settings.clusters.seed))
+            fresh = _figures(pd.Series(codes, index=outlook.table["customer_id"].to_numpy()), truth, settings)
+            against = f"against {fresh[2]:.3f} and {fresh[3]:.3f} drawn afresh"
+    columns = ["day", "k", "searched", "adjusted_rand_index", "moved_share", "born", "retired"]
+    nights = pd.DataFrame(rows, columns=columns)
+    nights.insert(5, "undone_share", _undone(labels))
+    cost = f"spend R² {kept[2]:.3f} and log orders R² {kept[3]:.3f} on the horizon after {last}, {against}"
+    return nights.round(4), cost
+
+
+def _with_encoder(settings: Settings, family: str, seed: int) -> Settings:
+    chosen = {"cold_epochs": 0} if family == STATIC_ONLY else {"family": family}
+    return settings.model_copy(update={"encoder": settings.encoder.model_copy(update={**chosen, "seed": seed})})
+
+
+def _future(settings: Settings, day: date, source_url: str | None) -> pd.DataFrame:
+    future = lake_future(settings, day)
+    if future is None and source_url is not None:
+        future = source_future(settings, day, source_url)
+    if future is None:
+        what = f"the {settings.features.horizon_days} days after it"
+        raise MissingInput(what, day, "Give the URL of the shop, or run the days first.")
+    return future
+
+
+def _figures(labels: pd.Series, future: pd.DataFrame, settings: Settings) -> tuple[float, ...]:
+    """Return `_FIGURES` of labels by ``customer_id``."""
+    truth = of_customers(future, pd.Index(labels.index))
+    codes = labels.to_numpy(dtype=np.int64)
+    spend, orders, bought = (truth[name].to_numpy() for name in ("spend", "orders", "bought"))
+    score = score_segments(codes, spend, orders, bought, settings.evaluate.seed)
+    _, sizes = np.unique(codes, return_counts=True)
+    figures = (score.spend_r2, score.orders_r2, score.orders_r2_raw, score.churn_auc)
+    return (len(sizes), float(sizes.min() / len(codes)), *figures)
+
+
+def _undone(labels: Sequence[pd.Series]) -> list[float]:
+    """Return, for each night after the first, the share of its moves that went back within `UNDONE_DAYS`."""
+    table = pd.concat(labels, axis=1, join="inner").to_numpy()
+    shares = []
+    for night in range(1, table.shape[1]):
+        moved = np.flatnonzero(table[:, night] != table[:, night - 1])
+        later = table[moved, night + 1 : night + 1 + UNDONE_DAYS]
+        back = (later == table[moved, night - 1][:, None]).any(axis=1)
+        shares.append(float(back.mean()) if len(moved) and later.shape[1] else float("nan"))
+    return shares
+
+
+def default_days(last: date) -> list[date]:
+    """Return the last days of the three newest months up to ``last``.
+
+    Examples
+    --------
+    >>> [day.isoformat() for day in default_days(date(2017, 10, 31))]
+    ['2017-08-31', '2017-09-30', '2017-10-31']
+    """
+    ends = [day for offset in range(93) if ((day := last - timedelta(days=offset)) + timedelta(days=1)).day == 1]
+    return sorted(ends[:3])
