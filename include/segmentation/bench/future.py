@@ -13,18 +13,12 @@ from segmentation.clusters.inputs import read_static
 from segmentation.config import Settings
 from segmentation.errors import MissingInput
 from segmentation.evaluate.baselines import baseline_labels
-from segmentation.evaluate.futures import lake_future, of_customers, source_future
+from segmentation.evaluate.futures import known_future, of_customers
 from segmentation.evaluate.usefulness import score_segments
 
-COLUMNS = (
-    "segmentation",
-    "k",
-    "smallest_share",
-    "spend_r2",
-    "log_orders_r2",
-    "raw_orders_r2",
-    "churn_auc",
-)
+#: What is said of every segmentation.
+FIGURES = ("k", "smallest_share", "spend_r2", "log_orders_r2", "raw_orders_r2", "churn_auc")
+COLUMNS = ("segmentation", *FIGURES)
 
 
 def score_future(
@@ -57,27 +51,35 @@ def score_future(
     version = segmentation_version or _newest_version(settings, day)
     segmentation, labels = segmentation_file.read(settings.lake, day, version)
     static = read_static(settings.lake, day)
-    future = lake_future(settings, day)
-    if future is None and source_url is not None:
-        future = source_future(settings, day, source_url)
-    if future is None:
-        what = f"the {settings.features.horizon_days} days after it"
-        raise MissingInput(what, day, "Give the URL of the shop, or run the days first.")
+    future = known_future(settings, day, source_url)
     customers = pd.Index(static["customer_id"].to_numpy())
-    truth = of_customers(future, customers)
-    spend, orders, bought = (truth[name].to_numpy() for name in ("spend", "orders", "bought"))
     ours = labels.set_index("customer_id")["segment_id"].reindex(customers)
     judged = {f"{segmentation.algorithm} {version}": ours} | baseline_labels(
         static, segmentation.k, settings.evaluate.seed
     )
-    rows = []
-    for name, of_customer in judged.items():
-        codes = of_customer.to_numpy(dtype=np.int64)
-        score = score_segments(codes, spend, orders, bought, settings.evaluate.seed)
-        _, sizes = np.unique(codes, return_counts=True)
-        figures = (score.spend_r2, score.orders_r2, score.orders_r2_raw, score.churn_auc)
-        rows.append((name, len(sizes), sizes.min() / len(codes), *figures))
+    rows = [(name, *score_labels(labels, future, settings.evaluate.seed)) for name, labels in judged.items()]
     return pd.DataFrame(rows, columns=list(COLUMNS)).round(4)
+
+
+def score_labels(labels: pd.Series, future: pd.DataFrame, seed: int) -> tuple[float, ...]:
+    """Return `FIGURES` of one segmentation.
+
+    Parameters
+    ----------
+    labels : Series
+        Segment of each customer, by ``customer_id``.
+    future : DataFrame
+        From `known_future`.
+    seed : int
+        Seed of the split into halves.
+    """
+    truth = of_customers(future, pd.Index(labels.index))
+    codes = labels.to_numpy(dtype=np.int64)
+    spend, orders, bought = (truth[name].to_numpy() for name in ("spend", "orders", "bought"))
+    score = score_segments(codes, spend, orders, bought, seed)
+    _, sizes = np.unique(codes, return_counts=True)
+    figures = (score.spend_r2, score.orders_r2, score.orders_r2_raw, score.churn_auc)
+    return (len(sizes), sizes.min() / len(codes), *figures)
 
 
 def _newest_version(settings: Settings, day: date) -> str:

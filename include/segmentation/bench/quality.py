@@ -10,15 +10,14 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
+from segmentation.bench.future import FIGURES, score_labels
 from segmentation.bench.replay import replaying, run_again, segments_of
 from segmentation.calendar import days_between
 from segmentation.clusters import kmeans
 from segmentation.clusters.inputs import read_outlook, read_static
 from segmentation.config import Settings
-from segmentation.errors import MissingInput
 from segmentation.evaluate.baselines import baseline_labels
-from segmentation.evaluate.futures import lake_future, of_customers, source_future
-from segmentation.evaluate.usefulness import score_segments
+from segmentation.evaluate.futures import known_future
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +25,6 @@ log = logging.getLogger(__name__)
 STATIC_ONLY = "static features only"
 #: Moves undone within so many days are counted.
 UNDONE_DAYS = 7
-_FIGURES = ("k", "smallest_share", "spend_r2", "log_orders_r2", "raw_orders_r2", "churn_auc")
 
 
 def score_families(
@@ -61,24 +59,25 @@ def score_families(
     rows: list[tuple[object, ...]] = []
     with replaying(settings) as apart:
         for day in days:
-            truth = _future(settings, day, source_url)
+            truth = known_future(settings, day, source_url)
             baselines: dict[str, pd.Series] = {}
             for number, (family, seed) in enumerate((f, s) for f in families for s in seeds):
                 told = _with_encoder(apart, family, seed)
                 night = run_again(told, day, None, features=number == 0)
                 found = segments_of(told, night.night)
-                rows.append((family, day, seed, *_figures(found, truth, settings)))
+                rows.append((family, day, seed, *score_labels(found, truth, settings.evaluate.seed)))
                 log.info("%s, %s, seed %s: %s", day, family, seed, rows[-1][3:])
-                static = read_static(apart.lake, day)
-                baselines = baselines or baseline_labels(static, night.clustered.k, settings.evaluate.seed)
+                if not baselines:
+                    static = read_static(apart.lake, day)
+                    baselines = baseline_labels(static, night.clustered.k, settings.evaluate.seed)
             for name, labels in baselines.items():
-                rows.append((name, day, seeds[0], *_figures(labels, truth, settings)))
-    return pd.DataFrame(rows, columns=["segmentation", "day", "seed", *_FIGURES])
+                rows.append((name, day, seeds[0], *score_labels(labels, truth, settings.evaluate.seed)))
+    return pd.DataFrame(rows, columns=["segmentation", "day", "seed", *FIGURES])
 
 
 def summarise_families(scores: pd.DataFrame) -> pd.DataFrame:
     """Average over days and seeds; ``…_se`` is the standard error over seeds of the mean over days."""
-    by_seed = scores.groupby(["segmentation", "seed"], sort=False)[list(_FIGURES)].mean()
+    by_seed = scores.groupby(["segmentation", "seed"], sort=False)[list(FIGURES)].mean()
     mean = by_seed.groupby("segmentation", sort=False).mean()
     seeds = by_seed.groupby("segmentation", sort=False)["spend_r2"].count()
     spread = by_seed.groupby("segmentation", sort=False)[["spend_r2", "log_orders_r2", "churn_auc"]].std(ddof=1)
@@ -120,14 +119,16 @@ def score_stillness(settings: Settings, first: date, last: date, source_url: str
                 found = night.clustered
                 rows.append((day, found.k, found.searched, index, moved, found.born, found.retired))
                 log.info("%s: adjusted Rand index %.3f, %.1f %% moved", day, index, 100 * moved)
-        truth = _future(settings, last, source_url)
-        kept = _figures(labels[-1], truth, settings)
+        truth = known_future(settings, last, source_url)
+        kept = score_labels(labels[-1], truth, settings.evaluate.seed)
         outlook = read_outlook(apart.lake, last, read_static(apart.lake, last))
         against = "there is no model to draw segments afresh from"
         if outlook.columns:
             values = outlook.space(outlook.table)
             codes = kmeans.nearest(values, kmeans.fit(values, int(kept[0]), settings.clusters.seed))
-            fresh = _figures(pd.Series(codes, index=outlook.table["customer_id"].to_numpy()), truth, settings)
+            fresh = score_labels(
+                pd.Series(codes, index=outlook.table["customer_id"].to_numpy()), truth, settings.evaluate.seed
+            )
             against = f"against {fresh[2]:.3f} and {fresh[3]:.3f} drawn afresh"
     columns = ["day", "k", "searched", "adjusted_rand_index", "moved_share", "born", "retired"]
     nights = pd.DataFrame(rows, columns=columns)
@@ -139,27 +140,6 @@ def score_stillness(settings: Settings, first: date, last: date, source_url: str
 def _with_encoder(settings: Settings, family: str, seed: int) -> Settings:
     chosen = {"cold_epochs": 0} if family == STATIC_ONLY else {"family": family}
     return settings.model_copy(update={"encoder": settings.encoder.model_copy(update={**chosen, "seed": seed})})
-
-
-def _future(settings: Settings, day: date, source_url: str | None) -> pd.DataFrame:
-    future = lake_future(settings, day)
-    if future is None and source_url is not None:
-        future = source_future(settings, day, source_url)
-    if future is None:
-        what = f"the {settings.features.horizon_days} days after it"
-        raise MissingInput(what, day, "Give the URL of the shop, or run the days first.")
-    return future
-
-
-def _figures(labels: pd.Series, future: pd.DataFrame, settings: Settings) -> tuple[float, ...]:
-    """Return `_FIGURES` of labels by ``customer_id``."""
-    truth = of_customers(future, pd.Index(labels.index))
-    codes = labels.to_numpy(dtype=np.int64)
-    spend, orders, bought = (truth[name].to_numpy() for name in ("spend", "orders", "bought"))
-    score = score_segments(codes, spend, orders, bought, settings.evaluate.seed)
-    _, sizes = np.unique(codes, return_counts=True)
-    figures = (score.spend_r2, score.orders_r2, score.orders_r2_raw, score.churn_auc)
-    return (len(sizes), float(sizes.min() / len(codes)), *figures)
 
 
 def _undone(labels: Sequence[pd.Series]) -> list[float]:

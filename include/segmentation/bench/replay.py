@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from segmentation.catalog import CHECKED, SNAPSHOT_TABLES
+from segmentation.catalog import CHECKED, NO_ORDER_SEGMENT, SNAPSHOT_TABLES
 from segmentation.clusters import segmentation_file
 from segmentation.clusters.recluster import ReclusterResult, recluster
 from segmentation.config import Settings
@@ -93,4 +93,4 @@ def _link(path: Path, target: Path) -> None:
 def segments_of(settings: Settings, night: PublishedNight) -> pd.Series:
     """Return the segment id of each customer with an order, by ``customer_id``."""
     _, labels = segmentation_file.read(settings.lake, night.business_day, night.segmentation_version)
-    return labels[labels["segment_id"] != 0].set_index("customer_id")["segment_id"].astype(int)
+    return labels[labels["segment_id"] != NO_ORDER_SEGMENT].set_index("customer_id")["segment_id"].astype(int)

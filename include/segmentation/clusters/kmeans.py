@@ -102,7 +102,7 @@ def fit(values: Floats, k: int, seed: int, starts: int = 5, weights: Floats | No
     return np.round(model.cluster_centers_, DECIMALS)
 
 
-def refit(values: Floats, centroids: Floats, steps: int) -> Floats:
+def refit(values: Floats, centroids: Floats, steps: int, weights: Floats | None = None) -> Floats:
     """Move ``centroids`` by a few Lloyd steps, so that each stays the successor of what it was.
 
     Parameters
@@ -110,6 +110,7 @@ def refit(values: Floats, centroids: Floats, steps: int) -> Floats:
     values : (B, Q)
     centroids : (K, Q) where to start
     steps : Lloyd steps
+    weights : (B,) how often each row counts; None = once
 
     Returns
     -------
@@ -117,14 +118,26 @@ def refit(values: Floats, centroids: Floats, steps: int) -> Floats:
     """
     moved = centroids.copy()
     for _ in range(steps):
-        labels = nearest(values, moved)
-        counts = np.bincount(labels, minlength=len(moved))
-        sums = np.stack(
-            [np.bincount(labels, weights=values[:, q], minlength=len(moved)) for q in range(values.shape[1])], axis=1
-        )
-        moved = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], moved)
-        moved = np.round(moved, DECIMALS)
+        moved = means(values, nearest(values, moved), moved, weights)
     return moved
+
+
+def means(values: Floats, labels: Labels, empty: Floats, weights: Floats | None = None) -> Floats:
+    """Return the mean of each group's rows, (K, Q), rounded.
+
+    Parameters
+    ----------
+    values : (B, Q)
+    labels : (B,) group 0..K-1
+    empty : (K, Q) what a group without rows gets
+    weights : (B,) how often each row counts; None = once
+    """
+    weights = np.ones(len(values)) if weights is None else weights
+    total = np.bincount(labels, weights=weights, minlength=len(empty))
+    sums = np.stack(
+        [np.bincount(labels, weights=weights * column, minlength=len(empty)) for column in values.T], axis=1
+    )
+    return rounded(np.where(total[:, None] > 0, sums / np.where(total > 0, total, 1.0)[:, None], empty))
 
 
 def distances(values: Floats, centroids: Floats) -> Floats:

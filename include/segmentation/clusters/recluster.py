@@ -27,7 +27,7 @@ from segmentation.clusters import (
     segmentation_file,
     traits,
 )
-from segmentation.clusters.choose import HABIT_WEIGHTS, Choice, choose, choose_habit_weight
+from segmentation.clusters.choose import HABIT_WEIGHTS, Choice, choose, choose_habit_weight, habit_scale
 from segmentation.clusters.fitted import Fitted, nearest, refit
 from segmentation.clusters.inputs import (
     Outlook,
@@ -224,12 +224,7 @@ def _read_base(settings: Settings, base: PublishedNight | None) -> _Base | None:
     segmentation, labels = segmentation_file.read_base(settings.lake, base.business_day, base.segmentation_version)
     by_customer = labels.set_index("customer_id")
     held, liked = by_customer["segment_id"], by_customer["taste_id"]
-    placed = by_customer["position"].dropna()
-    positions = pd.DataFrame(
-        np.stack(placed.tolist()) if len(placed) else np.empty((0, len(segmentation.outlook_columns))),
-        index=placed.index,
-        columns=segmentation.outlook_columns,
-    )
+    positions = segmentation_file.positions(segmentation, labels)
     return _Base(segmentation, base.business_day, base.segmentation_version, held, liked, positions)
 
 
@@ -267,7 +262,7 @@ def _group(
     choice = choose(
         weighted.space(weighted.table),
         settings.clusters,
-        matured_future(weighted, settings.lake, day),
+        future and replace(future, outlook=future.outlook * habit_scale(outlook.columns, weight)),
         _present(settings, weighted, before, held),
     )
     _log(day, choice)

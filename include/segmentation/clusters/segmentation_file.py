@@ -191,6 +191,17 @@ def _with_all_columns(labels: pd.DataFrame) -> pd.DataFrame:
     return labels.assign(taste_id=taste.astype("Int32"), position=position)
 
 
+def positions(segmentation: Segmentation, labels: pd.DataFrame) -> pd.DataFrame:
+    """Return where a night put its customers, by ``customer_id``, in its `outlook_columns`, (customers, Q).
+
+    No rows for a night without a model, or from before positions were kept.
+    """
+    placed = labels.set_index("customer_id")["position"].dropna()
+    columns = segmentation.outlook_columns
+    values = np.stack(placed.tolist()) if len(placed) else np.empty((0, len(columns)))
+    return pd.DataFrame(values, index=placed.index, columns=columns)
+
+
 def read_base(lake: Lake, day: date, version: str) -> tuple[Segmentation, pd.DataFrame]:
     """Read a published night's segments.
 

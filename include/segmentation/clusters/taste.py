@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segmentation.clusters import hysteresis, identity, kmeans
+from segmentation.clusters.fitted import REFIT_STEPS
 from segmentation.clusters.inputs import read_cutoffs, read_static
 from segmentation.clusters.segmentation_file import ACTIVE, RETIRED, Segment, Segmentation
 from segmentation.clusters.taste_names import taste_distinctive, taste_names
@@ -38,8 +39,6 @@ WITHIN = 0.9
 #: More tastes than the fewest are kept from the night before if they tell this many times as much.
 _EARNS = 1.01
 _KEPT = "taste_kept"
-#: Lloyd steps on a night without a search: enough to follow the customers, too few to wander off.
-_REFIT_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -230,8 +229,9 @@ def _present(liking: Liking, before: Segmentation | None, last: NDArray[np.int64
     # the categories may be others than last night; the customers carry the taste over
     known = np.isin(last, ids)
     codes = np.searchsorted(ids, last[known])
-    start = _means(liking.points[known], liking.weights[known], codes, np.zeros((len(ids), liking.amounts.shape[1])))
-    return _follow(liking, start, _REFIT_STEPS)
+    nobody = np.zeros((len(ids), liking.amounts.shape[1]))
+    start = kmeans.means(liking.points[known], codes, nobody, liking.weights[known])
+    return kmeans.refit(liking.points, start, REFIT_STEPS, liking.weights)
 
 
 def _why_search(
@@ -271,7 +271,9 @@ def _candidates(
     rows = kmeans.sample_rows(len(liking.customers), limits.sample, limits.seed)
     sample, weights = liking.points[rows], liking.weights[rows]
     fitted = {
-        f"taste_k={k}": _follow(liking, kmeans.fit(sample, k, limits.seed, weights=weights), _REFIT_STEPS)
+        f"taste_k={k}": kmeans.refit(
+            liking.points, kmeans.fit(sample, k, limits.seed, weights=weights), REFIT_STEPS, liking.weights
+        )
         for k in range(limits.k_min, min(limits.k_max, MOST_TASTES) + 1)
     }
     if present is not None:
@@ -394,23 +396,3 @@ def _describe(
 def _smallest_share(liking: Liking, centroids: NDArray[np.float64]) -> float:
     codes = kmeans.nearest(liking.points, centroids)
     return float(np.bincount(codes, minlength=len(centroids)).min()) / len(codes)
-
-
-def _follow(liking: Liking, centroids: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
-    """Move centroids by a few Lloyd steps in which each customer has their weight."""
-    moved = centroids
-    values, weights = liking.points, liking.weights
-    for _ in range(steps):
-        moved = _means(values, weights, kmeans.nearest(values, moved), moved)
-    return moved
-
-
-def _means(
-    values: NDArray[np.float64], weights: NDArray[np.float64], codes: NDArray[np.int64], empty: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the weighted mean of each group, (K, C + 1); for one that nobody is in, its row of ``empty``."""
-    k = len(empty)
-    total = np.bincount(codes, weights=weights, minlength=k)
-    sums = np.stack([np.bincount(codes, weights=weights * column, minlength=k) for column in values.T], axis=1)
-    means = np.where(total[:, None] > 0, sums / np.where(total > 0, total, 1.0)[:, None], empty)
-    return np.round(means, kmeans.DECIMALS).astype(np.float64)

@@ -219,15 +219,12 @@ def _fitted(settings: Settings, segmentation: Segmentation, labels: pd.DataFrame
     if segmentation.algorithm == kmeans.KMEANS:
         return kmeans.Centroids(segmentation.centroids)
     # a mean alone does not say where the segments of the other algorithms lie: their customers do
-    of_customer = labels.set_index("customer_id")
-    placed = of_customer["position"].dropna()
-    space = pd.DataFrame(
-        np.stack(placed.tolist()) if len(placed) else outlook.table[segmentation.outlook_columns].to_numpy(),
-        index=placed.index if len(placed) else outlook.table["customer_id"].to_numpy(),
-        columns=segmentation.outlook_columns,
-    )
+    space = segmentation_file.positions(segmentation, labels)
+    if space.empty:
+        space = outlook.table.set_index("customer_id")
     ids = [segment.segment_id for segment in segmentation.active]
-    codes = pd.Index(ids).get_indexer(pd.Index(of_customer["segment_id"].reindex(space.index)))
+    of_customer = labels.set_index("customer_id")["segment_id"]
+    codes = pd.Index(ids).get_indexer(pd.Index(of_customer.reindex(space.index)))
     return refit(
         _space(segmentation, space),
         codes.astype(np.int64),

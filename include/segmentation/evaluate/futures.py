@@ -11,6 +11,7 @@ import pandas as pd
 from segmentation.calendar import day_interval, days_between
 from segmentation.catalog import CHECKED, ORDERS, RETURNED_STATUSES, VOID_STATUSES
 from segmentation.config import Settings
+from segmentation.errors import MissingInput
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -80,6 +81,23 @@ def source_future(settings: Settings, day: date, source_url: str) -> pd.DataFram
     with duckdb.connect() as connection:
         connection.from_arrow(orders).create_view(_ROWS)
         return _summed(connection, settings, day)
+
+
+def known_future(settings: Settings, day: date, source_url: str | None) -> pd.DataFrame:
+    """Return the horizon after ``day`` from the lake, or else from the shop.
+
+    Raises
+    ------
+    MissingInput
+        If the lake does not reach that far and there is no URL of the shop.
+    """
+    future = lake_future(settings, day)
+    if future is None and source_url is not None:
+        future = source_future(settings, day, source_url)
+    if future is None:
+        what = f"the {settings.features.horizon_days} days after it"
+        raise MissingInput(what, day, "Give the URL of the shop, or run the days first.")
+    return future
 
 
 def of_customers(future: pd.DataFrame, customers: pd.Index) -> pd.DataFrame:
