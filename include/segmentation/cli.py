@@ -267,6 +267,27 @@ def bench_stillness(
     typer.echo(f"mean moved {nights['moved_share'].mean():.2%}; {cost}")
 
 
+@bench.command("planted")
+def bench_planted(
+    customers: Annotated[int, typer.Option(min=1, help="customers of each shop")] = 5000,
+    types: Annotated[list[int] | None, typer.Option(help="planted types: 1, 3, 5 or 8; may be repeated")] = None,
+    shops: Annotated[int, typer.Option(min=1, help="shops of each, with seeds 1, 2, …")] = 5,
+    history_days: Annotated[int | None, typer.Option(min=1, help="days of history [default: the whole year]")] = None,
+) -> None:
+    """Simulate shops whose customers are of hidden types, and tell whether the segments are these types."""
+    from segmentation.bench.planted import find_planted, summarise_planted
+    from segmentation.config import settings
+
+    asked = types or [3, 5, 8, 1]
+    shop_seeds = range(1, shops + 1)
+    found = [find_planted(settings(), customers, count, shop_seeds, history_days) for count in asked]
+    for table in found:
+        for row in table.itertuples():
+            typer.echo(f"{row.types} types, seed {row.seed}: {row.reason}")
+    for table in found:
+        typer.echo(summarise_planted(table).round(3).to_string(index=False))
+
+
 def _databases(source_url: str | None, warehouse_url: str | None) -> tuple[Settings, str, str]:
     """Return settings and both URLs: those given, or the demo's."""
     from segmentation.config import settings

@@ -1,4 +1,4 @@
-"""Which grouping, and how much habits count: by what the segments foretell, how stable and how separate they are.
+"""Which grouping: by what the segments foretell, how stable and how separate they are.
 
 K-means, Gaussian mixtures, DBSCAN and HDBSCAN are all searched, each over a range of parameters. Each candidate is
 fitted on tonight's outlook. Its segments are then given to the customers as they were foreseen one horizon ago,
@@ -81,10 +81,6 @@ FIGURES = (
     "bic",
 )
 _SCORES = FIGURES[:5]
-#: Outlook columns that say how valuable a customer will be; all others are habits.
-VALUE_COLUMNS = ("q_bought", "q_spend", "q_orders")
-#: How much a habit may count beside a column of value, most first.
-HABIT_WEIGHTS = (1.0, 0.5, 0.25)
 _RESAMPLE = 5_000
 #: Customers resampled for the algorithms that take longer, and that a density candidate is judged on.
 _SMALL_RESAMPLE = 2_000
@@ -101,7 +97,7 @@ class Future:
 
     Attributes
     ----------
-    outlook : (B, Q) as foreseen at its beginning, weighted like tonight's
+    outlook : (B, Q) as foreseen at its beginning, unweighted until it is `weighted`
     spend, orders, bought : (B,) what happened
     habits : (B, A) what happened in the clickstream (log counts), or no columns for a shop without one
     """
@@ -111,6 +107,11 @@ class Future:
     orders: NDArray[np.float64]
     bought: NDArray[np.float64]
     habits: NDArray[np.float64]
+
+    def weighted(self, weights: NDArray[np.float64]) -> Future:
+        """Return the future with columns that count ``weights`` (Q,); those that count nothing are left out."""
+        counting = np.flatnonzero(weights)
+        return replace(self, outlook=self.outlook[:, counting] * weights[counting])
 
     def sampled(self, most: int, seed: int) -> Future:
         """Return at most ``most`` of the customers."""
@@ -193,69 +194,12 @@ class _Judges:
     settings: ClusterSettings
 
 
-def choose_habit_weight(
-    values: NDArray[np.float64],
-    columns: Sequence[str],
-    settings: ClusterSettings,
-    future: Future | None,
-    present: float | None = None,
-) -> float:
-    """Choose how much the habit columns count in distances.
-
-    Every habit pulls segments away from value. Where habits tell the segments' future behaviour (a
-    clickstream) that pays, in a shop of orders alone it may cost more than it brings: the newest matured
-    future says which. K-means stands in for all algorithms here.
-
-    Parameters
-    ----------
-    values : (B, Q) tonight's outlook, habits at full weight
-    columns : names of the Q columns
-    settings : bounds, tolerance, seeds
-    future : the newest matured horizon, habits at full weight; None = full weight
-    present : the weight of the night before, kept while no other is better by more than the tolerance
-
-    Returns
-    -------
-    float
-        One of `HABIT_WEIGHTS`: the largest whose usefulness, averaged over numbers of segments, is within
-        tolerance of the best.
-    """
-    if future is None or all(column in VALUE_COLUMNS for column in columns):
-        return HABIT_WEIGHTS[0] if present is None else present
-    future = future.sampled(settings.sample, settings.seed)
-    sample = values[kmeans.sample_rows(len(values), settings.sample, settings.seed)]
-    found = {}
-    for weight in HABIT_WEIGHTS:
-        scale = habit_scale(columns, weight)
-        worth = []
-        for k in range(settings.k_min, settings.k_max + 1, 2):
-            centroids = kmeans.fit(sample * scale, k, settings.seed, starts=3)
-            labels = kmeans.nearest(future.outlook * scale, centroids)
-            worth.append(_usefulness(labels, future, settings.seed)["usefulness"])
-        found[weight] = float(np.mean(worth))
-    best = max(found.values())
-    if not math.isfinite(best):
-        return HABIT_WEIGHTS[0]
-    within = [weight for weight in HABIT_WEIGHTS if found[weight] >= best - settings.tolerance]
-    return present if present in within else within[0]
-
-
-def habit_scale(columns: Sequence[str], weight: float) -> NDArray[np.float64]:
-    """Return what each column is multiplied by, (Q,), when habits count ``weight``.
-
-    Examples
-    --------
-    >>> habit_scale(["q_spend", "q_sessions"], 0.5).tolist()
-    [1.0, 0.5]
-    """
-    return np.array([1.0 if column in VALUE_COLUMNS else weight for column in columns])
-
-
 def choose(
     values: NDArray[np.float64],
     settings: ClusterSettings,
     future: Future | None,
     present: Fitted | None = None,
+    without: str = "no matured future yet",
 ) -> Choice:
     """Search the algorithm, its parameters and the number of segments.
 
@@ -264,6 +208,7 @@ def choose(
     values : (B, Q) tonight's weighted outlook
     settings : bounds, tolerance, seeds
     future : the newest matured horizon; None = choose by shape
+    without : why there is no future to choose by, in words
     present : last night's segments in tonight's space: a candidate of their own, kept when nothing is better by
         more than the tolerance, since a new drawing moves customers
 
@@ -273,11 +218,15 @@ def choose(
         Deterministic for the same inputs, with the reason in words.
     """
     with kmeans.one_thread():
-        return _choose(values, settings, future, present)
+        return _choose(values, settings, future, present, without)
 
 
 def _choose(
-    values: NDArray[np.float64], settings: ClusterSettings, future: Future | None, present: Fitted | None
+    values: NDArray[np.float64],
+    settings: ClusterSettings,
+    future: Future | None,
+    present: Fitted | None,
+    without: str,
 ) -> Choice:
     sample = values[kmeans.sample_rows(len(values), settings.sample, settings.seed)]
     if len(np.unique(sample, axis=0)) < settings.k_min:
@@ -304,7 +253,9 @@ def _choose(
     if best >= MINIMUM_USEFULNESS:
         chosen, why = _by_usefulness(allowed, kept, settings)
     else:
-        chosen, why = _by_shape(allowed, kept, settings, best)
+        if math.isfinite(best):
+            without = f"the best foretell only {best:.1%} of the matured future"
+        chosen, why = _by_shape(allowed, kept, settings, without)
     verdict, structured = _structure(judges, chosen)
     if not structured:
         return Choice(None, f"no structure: {verdict}", tuple(candidates))
@@ -330,14 +281,9 @@ def _by_usefulness(
 
 
 def _by_shape(
-    allowed: Sequence[Candidate], kept: Candidate | None, settings: ClusterSettings, usefulness: float
+    allowed: Sequence[Candidate], kept: Candidate | None, settings: ClusterSettings, because: str
 ) -> tuple[Candidate, str]:
     """Choose where the future does not tell: K-means by its silhouette, unless it cuts through crowds."""
-    because = (
-        "no matured future yet"
-        if not math.isfinite(usefulness)
-        else f"the best foretell only {usefulness:.1%} of the matured future"
-    )
     balls = [candidate for candidate in allowed if candidate.algorithm == KMEANS]
     rounded = balls or list(allowed)
     best = max(rounded, key=lambda c: (round(np.nan_to_num(c.silhouette, nan=-1.0), 6), -c.k))
@@ -416,7 +362,7 @@ def _measure(proposal: Proposal, judges: _Judges, before: Sequence[Candidate]) -
     if twin is not None:
         told: dict[str, Any] = {name: getattr(twin, name) for name in _SCORES}
     elif judges.future is not None:
-        told = _usefulness(nearest(fitted, judges.future.outlook), judges.future, settings.seed)
+        told = usefulness(nearest(fitted, judges.future.outlook), judges.future, settings.seed)
     else:
         told = {}
     return replace(candidate, **told)
@@ -500,7 +446,8 @@ def _same_groups(candidate: Candidate, other: Candidate) -> bool:
     return bool(adjusted_rand_score(candidate.labels, other.labels) >= _SAME_GROUPS)
 
 
-def _usefulness(labels: NDArray[np.int64], future: Future, seed: int) -> dict[str, float]:
+def usefulness(labels: NDArray[np.int64], future: Future, seed: int) -> dict[str, float]:
+    """Return what segments ``labels`` (B,) foretell of a future: the first five of `FIGURES`."""
     found = score_segments(labels, future.spend, future.orders, future.bought, seed)
     habits = [crossfit_r2(column, labels, seed) for column in future.habits.T]
     habits_r2 = float(np.nanmean(habits)) if np.isfinite(habits).any() else float("nan")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -13,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segmentation import catalog
-from segmentation.clusters.choose import Future, habit_scale
+from segmentation.clusters.choose import Future
+from segmentation.clusters.view import View
 from segmentation.errors import MissingInput, TooLittleHistory
 from segmentation.lake import Lake
 
@@ -46,8 +48,8 @@ class Outlook:
     cutoff: date | None
 
     def space(self, rows: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the weighted outlook columns of ``rows``, (B, Q): the space in which customers are near or far."""
-        return rows[list(self.columns)].to_numpy(dtype=float) * self.weights
+        """Return the space in which the customers of ``rows`` are near or far, see `space`."""
+        return space(rows, self.columns, self.weights)
 
     def moved_from(self, before: pd.DataFrame, days: int, half_life_days: float) -> Outlook:
         """Return the outlook in which each customer has gone only a part of the way from where they were put before.
@@ -82,9 +84,16 @@ class Outlook:
         places = list(self.table[list(self.columns)].to_numpy(dtype=np.float32))
         return pd.Series(places, index=self.table["customer_id"].to_numpy(), dtype=object)
 
-    def with_habits(self, weight: float) -> Outlook:
-        """Return the same outlook in which habits count ``weight`` as much as they did."""
-        return replace(self, weights=self.weights * habit_scale(self.columns, weight))
+    def seen_as(self, view: View) -> Outlook:
+        """Return the same outlook in which columns count as in ``view``."""
+        return replace(self, weights=view.weights(self.columns, self.weights))
+
+
+def space(rows: pd.DataFrame, columns: Sequence[str], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weighted outlook columns of B ``rows``, (B, at most Q): those that count nothing are left out."""
+    counting = np.flatnonzero(weights)
+    names = [column for column, weight in zip(columns, weights, strict=True) if weight]
+    return rows[names].to_numpy(dtype=float) * weights[counting]
 
 
 def read_static(lake: Lake, day: date, cutoff: date | None = None) -> pd.DataFrame:
@@ -224,7 +233,7 @@ def read_outlook(lake: Lake, day: date, static: pd.DataFrame) -> Outlook:
 
 
 def matured_future(outlook: Outlook, lake: Lake, day: date) -> Future | None:
-    """Return the newest horizon that has come true, as `choose` wants it; None = there is none.
+    """Return the newest horizon that has come true, its outlook unweighted; None = there is none.
 
     The customers whom the model never trained on judge alone if there are enough of them: on the
     others it remembers part of the very future that it is judged by.
@@ -241,7 +250,7 @@ def matured_future(outlook: Outlook, lake: Lake, day: date) -> Future | None:
     if len(apart) >= ENOUGH_HELD_OUT:
         rows = apart
     return Future(
-        outlook=outlook.space(rows),
+        outlook=rows[list(outlook.columns)].to_numpy(dtype=float),
         spend=rows["actual_spend"].to_numpy(dtype=float),
         orders=rows["actual_orders"].to_numpy(dtype=float),
         bought=rows["actual_bought"].to_numpy(dtype=float),

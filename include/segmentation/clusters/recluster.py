@@ -27,7 +27,7 @@ from segmentation.clusters import (
     segmentation_file,
     traits,
 )
-from segmentation.clusters.choose import HABIT_WEIGHTS, Choice, choose, choose_habit_weight, habit_scale
+from segmentation.clusters.choose import Choice, choose
 from segmentation.clusters.fitted import Fitted, nearest, refit
 from segmentation.clusters.inputs import (
     Outlook,
@@ -38,6 +38,7 @@ from segmentation.clusters.inputs import (
 )
 from segmentation.clusters.segmentation_file import ACTIVE, RETIRED, Segment, Segmentation
 from segmentation.clusters.taste import group_by_taste
+from segmentation.clusters.view import View, choose_view
 from segmentation.config import Settings
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class _Grouping:
     names : (K,) fixed names of RFM segments; None where names are made from the data
     fitted : the K clusters; None for RFM
     outlook : with the weights that the distances were taken in
-    habit_weight : part of these
+    view : which made these
     """
 
     algorithm: str
@@ -108,7 +109,7 @@ class _Grouping:
     fitted: Fitted | None
     candidates: list[dict[str, Any]]
     outlook: Outlook
-    habit_weight: float
+    view: View
 
     @property
     def centroids(self) -> NDArray[np.float64] | None:
@@ -180,7 +181,8 @@ def recluster(settings: Settings, day: date, base: PublishedNight | None, search
         searched_on=grouping.searched_on,
         outlook_columns=list(outlook.columns),
         outlook_weights=[float(weight) for weight in outlook.weights],
-        habit_weight=grouping.habit_weight,
+        manners=grouping.view.manners,
+        habit_weight=grouping.view.habit_weight,
         next_segment_id=found.next_segment_id,
         segments=segments,
         lifecycle=[
@@ -247,32 +249,34 @@ def _group(
         return _by_rfm(static, outlook, f"RFM segments: {few}", searched=False, searched_on=None)
     held = _held(night, static["customer_id"])
     before = night.segmentation if night else None
-    weight = before.habit_weight if before and before.algorithm != catalog.RFM else None
-    weighted = outlook.with_habits(HABIT_WEIGHTS[0] if weight is None else weight)
-    present = _present(settings, weighted, before, held)
-    due = "a search was asked for" if search else _why_search(settings, day, weighted, before, present)
+    view = View(before.manners, before.habit_weight) if before and before.algorithm != catalog.RFM else None
+    seen = outlook.seen_as(view or View())
+    present = _present(settings, seen, before, held)
+    due = "a search was asked for" if search else _why_search(settings, day, seen, before, present)
     if due is None and before is not None:
-        if present is None:
+        if present is None or view is None:
             return _by_rfm(static, outlook, before.reason, searched=False, searched_on=before.searched_on)
         reason = f"refitted from {before.business_day}; the last search was on {before.searched_on}"
-        return _by_fitted(weighted, before.habit_weight, present, reason, False, before.searched_on, [])
+        return _by_fitted(seen, view, present, reason, False, before.searched_on, [])
     future = matured_future(outlook, settings.lake, day)
-    weight = choose_habit_weight(outlook.space(outlook.table), outlook.columns, settings.clusters, future, weight)
-    weighted = outlook.with_habits(weight)
+    values = outlook.table[list(outlook.columns)].to_numpy(dtype=float)
+    view, why = choose_view(values, outlook.columns, outlook.weights, settings.clusters, future, view)
+    seen = outlook.seen_as(view)
     choice = choose(
-        weighted.space(weighted.table),
+        seen.space(seen.table),
         settings.clusters,
-        future and replace(future, outlook=future.outlook * habit_scale(outlook.columns, weight)),
-        _present(settings, weighted, before, held),
+        None if future is None or view.manners else future.weighted(seen.weights),
+        _present(settings, seen, before, held),
+        why if view.manners else "no matured future yet",
     )
     _log(day, choice)
     table = [{**candidate.row(), "chosen": candidate is choice.chosen} for candidate in choice.candidates]
-    reason = f"searched ({due}): {choice.reason}; habits count {weight:g}"
+    reason = f"searched ({due}): {choice.reason}" + ("" if view.manners else f"; {why}")
     today = day.isoformat()
     if choice.fitted is None:
         grouping = _by_rfm(static, outlook, f"RFM segments: {reason}", searched=True, searched_on=today)
         return replace(grouping, candidates=table)
-    return _by_fitted(weighted, weight, choice.fitted, reason, True, today, table)
+    return _by_fitted(seen, view, choice.fitted, reason, True, today, table)
 
 
 def _present(
@@ -325,12 +329,12 @@ def _by_rfm(
     names = tuple(name for name in rfm.MEANINGS if name in set(of_customer))
     place = {name: index for index, name in enumerate(names)}
     codes = np.array([place[name] for name in of_customer], dtype=np.int64)
-    return _Grouping(catalog.RFM, reason, searched, searched_on, codes, names, None, [], outlook, HABIT_WEIGHTS[0])
+    return _Grouping(catalog.RFM, reason, searched, searched_on, codes, names, None, [], outlook, View())
 
 
 def _by_fitted(
     outlook: Outlook,
-    habit_weight: float,
+    view: View,
     fitted: Fitted,
     reason: str,
     searched: bool,
@@ -350,7 +354,7 @@ def _by_fitted(
         fitted.taken(filled),
         candidates,
         outlook,
-        habit_weight,
+        view,
     )
 
 

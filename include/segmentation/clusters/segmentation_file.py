@@ -77,7 +77,7 @@ class Segmentation:
     searched : whether the segments were searched this night
     searched_on : day of the newest search (ISO); None = never, for want of a model or of customers
     outlook_columns, outlook_weights : the Q columns that distances are taken in, and their weights
-    habit_weight : how much a habit counts beside a column of value; part of the weights, chosen by the search
+    manners, habit_weight : the `View` that made the weights, chosen by the search
     next_segment_id : first number never used
     lifecycle : rows of kind (born, retired, split, merged), segment_id, others
     candidates : the table that the newest search chose from, empty on other nights
@@ -109,6 +109,7 @@ class Segmentation:
     candidates: list[dict[str, Any]] = field(default_factory=list)
     # nights from before these were known have none of them
     parameters: dict[str, Any] = field(default_factory=dict)
+    manners: bool = False
     tastes: list[Segment] = field(default_factory=list)
     next_taste_id: int = 1
     taste_reason: str = ""

@@ -21,12 +21,12 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_RATE_SHAPE = 1.1  # of the gamma law of purchase rates
-_HABIT_SHAPE = 5.0  # of the gamma law of a customer's other rates around the type's
-_STYLE_CONCENTRATION = 14.0  # of the Dirichlet law of a customer's own mix of styles
+_RATE_SHAPE = 4.0  # of the gamma law of purchase rates
+_HABIT_SHAPE = 12.0  # of the gamma law of a customer's other rates around the type's
+_STYLE_CONCENTRATION = 40.0  # of the Dirichlet law of a customer's own mix of styles
 _EARLIER_CUSTOMERS = 0.6  # share who joined before the first day
 _FIRST_PURCHASE = 0.75  # share of joiners who buy on the day they join
-_LIFETIME_DAYS = 700.0  # mean, until a customer leaves silently
+_LIFETIME_DAYS = 2000.0  # mean, until a customer leaves silently
 _CAMPAIGN_EVERY_DAYS = 13  # 27 campaigns a year
 _CLICK_RATE = 0.25  # of opened campaigns, beyond those that lead to a purchase
 _REDEEM_RATE = 0.7  # of campaign purchases
@@ -202,7 +202,7 @@ class Sessions:
 
 
 def draw_people(customers: int, types: int, clock: Clock, rng: np.random.Generator) -> People:
-    """Draw N customers around the means of the first ``types`` planted types."""
+    """Draw N customers around the means of the first ``types`` planted types; of one type, all are alike and stay."""
     planted = TYPES[:types]
     shares = np.array([kind.share for kind in planted])
     kind = rng.choice(types, size=customers, p=shares / shares.sum())
@@ -210,16 +210,20 @@ def draw_people(customers: int, types: int, clock: Clock, rng: np.random.Generat
     def mean(attribute: str) -> Floats:
         return np.array([getattr(one, attribute) for one in planted], float)[kind]
 
+    alike = types == 1
+
     def own(attribute: str, shape: float = _HABIT_SHAPE) -> Floats:
-        return mean(attribute) * rng.gamma(shape, 1 / shape, customers)
+        drawn = rng.gamma(shape, 1 / shape, customers)
+        return mean(attribute) * (1.0 if alike else drawn)
 
     def own_share(attribute: str) -> Floats:
-        return rng.beta(8 * mean(attribute), 8 * (1 - mean(attribute)))
+        drawn = rng.beta(8 * mean(attribute), 8 * (1 - mean(attribute)))
+        return mean(attribute) if alike else drawn
 
     earlier = rng.random(customers) < _EARLIER_CUSTOMERS
     join = np.where(earlier, -rng.uniform(0, 730, customers), rng.uniform(0, clock.days, customers))
     weights = np.array([one.styles for one in planted])[kind] * _STYLE_CONCENTRATION
-    mix = rng.standard_gamma(weights)
+    mix = weights if alike else rng.standard_gamma(weights)
     categories = len(CATALOGUE)
     tastes = rng.standard_gamma(0.6, (customers, categories))
     tastes = np.vstack([tastes / tastes.sum(axis=1, keepdims=True), np.full(categories, 1 / categories)])
@@ -227,7 +231,7 @@ def draw_people(customers: int, types: int, clock: Clock, rng: np.random.Generat
     return People(
         kind=kind,
         join=join,
-        leave=np.maximum(join, 0) + rng.exponential(_LIFETIME_DAYS, customers),
+        leave=np.maximum(join, 0) + (np.inf if alike else rng.exponential(_LIFETIME_DAYS, customers)),
         orders_per_day=own("orders", _RATE_SHAPE) / 28,
         lines=own("lines"),
         visits_per_day=own("visits") / 28,
@@ -237,7 +241,7 @@ def draw_people(customers: int, types: int, clock: Clock, rng: np.random.Generat
         return_share=own_share("return_share"),
         open_rate=open_rate,
         audience_rate=np.clip(0.25 + 0.9 * mean("open_rate"), 0, 0.9),
-        app_share=rng.beta(2, 3, customers),
+        app_share=np.full(customers, 0.4) if alike else rng.beta(2, 3, customers),
         styles=np.cumsum(mix / mix.sum(axis=1, keepdims=True), axis=1)[:, :-1],
         tastes=np.cumsum(tastes, axis=1)[:, :-1],
         country=rng.choice(len(COUNTRIES), size=customers, p=[share for _, share in COUNTRIES]),
@@ -250,7 +254,7 @@ def draw_products(clock: Clock, rng: np.random.Generator) -> Products:
     names = [(category, sub) for category, subs in CATALOGUE.items() for sub in subs]
     count = len(names) * _PRODUCTS_PER_SUBCATEGORY
     # prices end in 9 cents; the median price is about 6
-    cents = 10 * rng.lognormal(np.log(58), 0.6, count).round().clip(5, 500).astype(np.int64) + 9
+    cents = 10 * rng.lognormal(np.log(105), 0.6, count).round().clip(5, 500).astype(np.int64) + 9
     listed = clock.utc(-86_400.0 * rng.uniform(1, 400, count))
     frame = pd.DataFrame(
         {

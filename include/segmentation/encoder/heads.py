@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float32]
 #: cross-entropy in nats, the others are squared errors in units of the target's standard deviation, so
 #: all are near 1 when nothing is foreseen. The heads of one kind share the kind's weight, lest a shop
 #: with twenty categories or ten event types trains on little else.
-LOSS_WEIGHTS: dict[str, float] = {"bought": 4.0, "money": 4.0, "habit": 2.0, "event": 2.0, "taste": 0.25}
+LOSS_WEIGHTS: dict[str, float] = {"bought": 4.0, "money": 4.0, "habit": 2.0, "event": 2.0, "way": 2.0, "taste": 0.25}
 
 #: Events that are no head: the shop sends campaigns, not the customer, and a purchase event is the order again.
 NOT_FORESEEN = ("campaign_sent", "purchase")
@@ -53,6 +53,8 @@ class Head:
         What a marketer says of a customer with a high or low value.
     weight : float
         What the head's outlook column is multiplied by before customers are grouped.
+    manner : bool
+        True: it says how a customer orders and visits, given that they do, and not how much.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Head:
     high: str
     low: str
     weight: float = 1.0
+    manner: bool = False
 
     @property
     def column(self) -> str:
@@ -82,21 +85,29 @@ _EVENT_WORDS = {
 }
 
 
-def _habit(name: str, kind: Kind, high: str, low: str, weight: float = 1.0) -> Head:
-    return Head(name, name, kind, "habit", high, low, weight)
+def _habit(name: str, kind: Kind, high: str, low: str, weight: float = 1.0, manner: bool = True) -> Head:
+    return Head(name, name, kind, "habit", high, low, weight, manner)
+
+
+def _way(name: str, high: str, low: str) -> Head:
+    return Head(name, name, "plain", "way", high, low, manner=True)
 
 
 BEHAVIOUR_HEADS: tuple[Head, ...] = (
     Head("bought", "bought", "chance", "bought", "will buy again soon", "unlikely to buy again soon"),
     Head("spend", "spend", "log", "money", "will spend much", "will spend little"),
     Head("orders", "orders", "log", "money", "will order often", "will order seldom"),
-    _habit("sessions", "log", "visits often", "visits seldom"),
+    _habit("sessions", "log", "visits often", "visits seldom", manner=False),
     _habit("views_per_session", "log", "long visits", "short visits"),
     _habit("sessions_per_order", "log", "many visits before an order", "orders at once"),
+    _way("search_order_share", "searches in the visit that buys", "knows what to buy when visiting to buy"),
+    _way("cart_order_share", "fills the cart in the visit that buys", "buys from a cart filled on an earlier visit"),
+    _way("left_cart_share", "often leaves a filled cart", "seldom leaves a filled cart"),
+    _way("removed_share", "takes much of it out of the cart again", "keeps what is in the cart"),
     _habit("campaign_order_share", "plain", "orders after campaigns", "orders unprompted", ORDER_HABIT_WEIGHT),
     _habit("discount_share", "plain", "buys at a discount", "pays full price", ORDER_HABIT_WEIGHT),
     _habit("returns_share", "plain", "returns much", "returns little", ORDER_HABIT_WEIGHT),
-    _habit("gap_days_mean", "log", "long gaps between orders", "short gaps between orders", ORDER_HABIT_WEIGHT),
+    _habit("gap_days_mean", "log", "long gaps between orders", "short gaps between orders", ORDER_HABIT_WEIGHT, False),
     _habit("gap_days_variation", "plain", "irregular rhythm", "regular rhythm", ORDER_HABIT_WEIGHT),
     *(
         # redeeming a coupon is a way of ordering, as a discount is
@@ -107,6 +118,10 @@ BEHAVIOUR_HEADS: tuple[Head, ...] = (
         if event not in NOT_FORESEEN
     ),
 )
+
+
+#: Outlook columns that say how customers order and visit, given that they do.
+MANNERS = tuple(head.column for head in BEHAVIOUR_HEADS if head.manner)
 
 
 def taste_heads(categories: Sequence[str]) -> tuple[Head, ...]:

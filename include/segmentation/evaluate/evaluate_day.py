@@ -26,12 +26,14 @@ from segmentation.clusters.inputs import (
     read_outlook,
     read_static,
     read_targets,
+    space,
 )
 from segmentation.clusters.segmentation_file import Segmentation
 from segmentation.clusters.taste import tastes_at_cutoff
 from segmentation.clusters.taste_space import read_next_spend
 from segmentation.config import Settings
 from segmentation.connections import named_errors
+from segmentation.encoder.heads import BEHAVIOUR_HEADS
 from segmentation.evaluate.baselines import KMEANS_RFM, RFM_GRID, baseline_labels
 from segmentation.evaluate.futures import lake_future, of_customers
 from segmentation.evaluate.usefulness import Usefulness, category_bits, score_segments
@@ -170,7 +172,8 @@ def _usefulness(
         return {}, "no horizon has matured yet", {}
     targets = read_targets(settings.lake, day, cutoff)
     static = read_static(settings.lake, day, cutoff)
-    truth = targets.set_index("customer_id")[["spend", "orders", "bought"]].astype(float)
+    manners = [head.target for head in BEHAVIOUR_HEADS if head.manner and head.target in targets]
+    truth = targets.set_index("customer_id")[["spend", "orders", "bought", *manners]].astype(float)
     labelled = baseline_labels(static, segmentation.k, settings.evaluate.seed)
     judged, who = truth.index, "all customers"
     model = labelled[RFM_GRID]
@@ -205,13 +208,14 @@ def _cutoff(settings: Settings, day: date, outlook: Outlook) -> date | None:
 def _scored(labels: pd.Series, truth: pd.DataFrame, seed: int) -> Usefulness:
     # a customer whom a segmentation does not know is a segment of its own
     codes = labels.fillna(-1).to_numpy(dtype=np.int64)
-    spend, orders, bought = (truth[name].to_numpy() for name in ("spend", "orders", "bought"))
-    return score_segments(codes, spend, orders, bought, seed)
+    amounts = ["spend", "orders", "bought"]
+    spend, orders, bought = (truth[name].to_numpy() for name in amounts)
+    return score_segments(codes, spend, orders, bought, seed, truth.drop(columns=amounts).to_numpy())
 
 
 def _space(segmentation: Segmentation, rows: pd.DataFrame) -> NDArray[np.float64]:
-    """Return outlook rows in the space in which the segments were made, (B, Q): habits weigh as the search chose."""
-    return rows[segmentation.outlook_columns].to_numpy(dtype=float) * np.array(segmentation.outlook_weights)
+    """Return outlook rows in the space in which the segments were made: columns weigh as the search chose."""
+    return space(rows, segmentation.outlook_columns, np.array(segmentation.outlook_weights))
 
 
 def _fitted(settings: Settings, segmentation: Segmentation, labels: pd.DataFrame, outlook: Outlook) -> Fitted:
@@ -268,6 +272,7 @@ def _scores(scope: str, score: Usefulness, note: str) -> list[Metric]:
         "orders_r2": score.orders_r2,
         "orders_r2_raw": score.orders_r2_raw,
         "churn_auc": score.churn_auc,
+        "manners_r2": score.manners_r2,
         "customers_scored": float(score.customers),
     }
     return [Metric(name, value, scope, detail=detail) for name, value in figures.items()]
@@ -458,13 +463,16 @@ def _usefulness_gate(
     if segmentation.algorithm == RFM:
         value = scored[MODEL].score if scored else float("nan")
         return Metric(name, value, detail="RFM segments are published: they are the baseline")
-    if not scored or not math.isfinite(scored[MODEL].score):
+    # segments are judged by what they were made for
+    figures = {scope: of.manners_r2 if segmentation.manners else of.score for scope, of in scored.items()}
+    what = " of how customers order and visit" if segmentation.manners else ""
+    if not math.isfinite(figures.get(MODEL, float("nan"))):
         return Metric(name, float("nan"), detail=f"not measured: {note}")
-    model = scored[MODEL].score
-    best = max((RFM_GRID, KMEANS_RFM), key=lambda scope: scored[scope].score)
-    limit = scored[best].score - settings.evaluate.usefulness_margin
+    model = figures[MODEL]
+    best = max((RFM_GRID, KMEANS_RFM), key=lambda scope: np.nan_to_num(figures[scope], nan=-1.0))
+    limit = figures[best] - settings.evaluate.usefulness_margin
     passed = model >= limit
-    detail = f"the model's segments foretell {model:.3f}, the best baseline ({best}) {scored[best].score:.3f} ({note})"
+    detail = f"the model's segments foretell {model:.3f}{what}, the best baseline ({best}) {figures[best]:.3f} ({note})"
     if not passed:
         detail += (
             f"; that is more than {settings.evaluate.usefulness_margin:g} less. Look at the encoder's losses in "

@@ -31,6 +31,9 @@ class Usefulness:
         How well the segments rank customers by "no order", 0.5 = not at all.
     customers
         How many customers it was measured on.
+    manners_r2
+        Mean cross-fitted R² of how customers order and visit (see `Head.manner`), among those who did; NaN if
+        nothing is known of it.
     """
 
     spend_r2: float
@@ -39,6 +42,7 @@ class Usefulness:
     bought_r2: float
     churn_auc: float
     customers: int
+    manners_r2: float = float("nan")
 
     @property
     def score(self) -> float:
@@ -47,7 +51,14 @@ class Usefulness:
         return float(np.mean(parts)) if parts else float("nan")
 
 
-def score_segments(labels: ArrayLike, spend: ArrayLike, orders: ArrayLike, bought: ArrayLike, seed: int) -> Usefulness:
+def score_segments(
+    labels: ArrayLike,
+    spend: ArrayLike,
+    orders: ArrayLike,
+    bought: ArrayLike,
+    seed: int,
+    manners: ArrayLike | None = None,
+) -> Usefulness:
     """Score labels by what their customers did afterwards.
 
     Parameters
@@ -57,6 +68,7 @@ def score_segments(labels: ArrayLike, spend: ArrayLike, orders: ArrayLike, bough
     orders : (B,) orders during the horizon
     bought : (B,) 1 if there was any order, else 0
     seed : seed of the splits; the same seed and customers give the same halves for every segmentation
+    manners : (B, M) how customers ordered and visited during the horizon; NaN = unknown
     """
     spend, orders, bought = (np.asarray(v, dtype=float) for v in (spend, orders, bought))
     log_spend = np.log1p(np.clip(spend, 0, None))
@@ -67,7 +79,14 @@ def score_segments(labels: ArrayLike, spend: ArrayLike, orders: ArrayLike, bough
         bought_r2=crossfit_r2(bought, labels, seed),
         churn_auc=crossfit_auc(1.0 - bought, labels, seed),
         customers=len(spend),
+        manners_r2=_manners_r2(manners, labels, seed),
     )
+
+
+def _manners_r2(manners: ArrayLike | None, labels: ArrayLike, seed: int) -> float:
+    columns = [] if manners is None else list(np.asarray(manners, dtype=float).T)
+    known = [score for column in columns if np.isfinite(score := crossfit_r2(column, labels, seed))]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def crossfit_r2(values: ArrayLike, labels: ArrayLike, seed: int, repeats: int = REPEATS) -> float:

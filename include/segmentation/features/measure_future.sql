@@ -35,6 +35,29 @@ ordering as (
     where ordered_at >= $start
     group by customer_id
 ),
+-- one row per session of a customer in the interval: what it held
+visit as (
+    select
+        customer_id,
+        bool_or(event_type = 'search') as searched,
+        bool_or(event_type = 'add_to_cart') as filled,
+        bool_or(event_type = 'purchase') as purchased
+    from bucket_events
+    where occurred_at >= $start and occurred_at < $end and session_id is not null
+    group by customer_id, session_id
+),
+-- one row per customer with a session in the interval: ways to an order
+way as (
+    select
+        customer_id,
+        count(*) filter (where purchased) as purchases,
+        count(*) filter (where purchased and searched) as searched_purchases,
+        count(*) filter (where purchased and filled) as filled_purchases,
+        count(*) filter (where filled) as filled_carts,
+        count(*) filter (where filled and not purchased) as left_carts
+    from visit
+    group by customer_id
+),
 -- one row per customer with an event in the interval
 activity as (
     select
@@ -76,6 +99,10 @@ select
     case when $events_known then coalesce(activity.n_coupon_redeemed, 0) end as n_coupon_redeemed,
     activity.session_views / nullif(activity.sessions, 0) as views_per_session,
     case when $events_known then coalesce(activity.sessions, 0) / ordering.orders end as sessions_per_order,
+    way.searched_purchases / nullif(way.purchases, 0) as search_order_share,
+    way.filled_purchases / nullif(way.purchases, 0) as cart_order_share,
+    way.left_carts / nullif(way.filled_carts, 0) as left_cart_share,
+    activity.n_remove_from_cart / nullif(activity.n_add_to_cart, 0) as removed_share,
     case when $events_known then ordering.after_campaign / ordering.orders end as campaign_order_share,
     ordering.discount_cents / nullif(ordering.paid_cents + ordering.discount_cents, 0) as discount_share,
     ordering.returned / ordering.orders as returns_share,
@@ -89,4 +116,5 @@ from buyers
 left join ordering on ordering.customer_id = buyers.customer_id
 left join cadence on cadence.customer_id = buyers.customer_id
 left join activity on activity.customer_id = buyers.customer_id
+left join way on way.customer_id = buyers.customer_id
 order by buyers.customer_id

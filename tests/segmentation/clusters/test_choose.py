@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from segmentation.clusters import kmeans
-from segmentation.clusters.choose import FIGURES, Choice, Future, choose, choose_habit_weight
+from segmentation.clusters.choose import FIGURES, Choice, Future, choose
 from segmentation.clusters.fitted import ALGORITHMS, nearest
 from segmentation.clusters.kmeans import Centroids
 from segmentation.config import ClusterSettings
@@ -209,18 +209,3 @@ def test_same_inputs_same_choice() -> None:
     assert one.fitted.centroids.tobytes() == other.fitted.centroids.tobytes()
     assert one.reason == other.reason
     assert [candidate.row() for candidate in one.candidates] == [candidate.row() for candidate in other.candidates]
-
-
-def test_habits_that_tell_nothing_count_less_and_telling_ones_fully() -> None:
-    generator = np.random.default_rng(12)
-    rate = generator.uniform(0, 3, 800)
-    habits = generator.normal(0, 1.0, (800, 3))
-    orders = generator.poisson(np.exp(rate)).astype(float)
-    columns = ["q_spend", "q_a", "q_b", "q_c"]
-    values = np.column_stack([rate, habits])
-    clicks = np.log1p(generator.poisson(np.exp(1 + habits)))
-    worthless = Future(values, orders, orders, (orders > 0).astype(float), np.empty((800, 0)))
-    telling = Future(values, generator.permutation(orders), generator.permutation(orders), np.ones(800), clicks)
-    assert choose_habit_weight(values, columns, SETTINGS, worthless) < 1.0
-    assert choose_habit_weight(values, columns, SETTINGS, telling) == 1.0
-    assert choose_habit_weight(values, columns, SETTINGS, None) == 1.0

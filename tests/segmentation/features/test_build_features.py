@@ -254,11 +254,37 @@ def test_a_future_is_measured_between_cutoff_and_horizon(shop: HandmadeShop, rea
     assert (b.bought, b.spend, b.orders, b.sessions, b.n_page_view) == (0, 0.0, 0, 0, 0)
     undefined = ["views_per_session", "sessions_per_order", "campaign_order_share", "discount_share", "gap_days_mean"]
     assert b[undefined].isna().all()
+    assert b[["search_order_share", "cart_order_share", "left_cart_share"]].isna().all()
     spent = read(shop, "target_categories", DAY, cutoff)
     assert spent.to_dict("records") == [{"category": "shoes", "spend": 50.0}]
     at_cutoff = read(shop, "static", DAY, cutoff)
     assert at_cutoff.loc["a", "monetary_all"] == 109.0
     assert at_cutoff.loc["a", "recency_days"] == pytest.approx(1 / 1440)
+
+
+def test_ways_to_an_order(shop, read) -> None:
+    """Customer a: one purchase searched for at once, one from a cart filled before, and a cart left for good."""
+    cutoff = date(2026, 3, 3)
+    shop.order("0", "a", "2026-01-05 10:00")
+    visits = {
+        "s1": ("search", "product_view", "add_to_cart", "purchase"),
+        "s2": ("add_to_cart",),
+        "s3": ("checkout", "purchase"),
+        "s4": ("add_to_cart", "remove_from_cart"),
+    }
+    number = 0
+    for day, (session, kinds) in enumerate(visits.items(), start=5):
+        for minute, kind in enumerate(kinds):
+            number += 1
+            shop.event(str(number), "a", f"2026-03-{day:02d} 10:{minute:02d}", kind, session)
+    shop.order("1", "a", "2026-03-05 10:03")
+    shop.order("2", "a", "2026-03-07 10:01")
+    shop.write(DAY)
+    build_features(shop.settings, DAY, warm=False)
+    a = read(shop, "targets", DAY, cutoff).loc["a"]
+    assert (a.search_order_share, a.cart_order_share) == (0.5, 0.5)
+    assert a.left_cart_share == pytest.approx(2 / 3)
+    assert a.removed_share == pytest.approx(1 / 3)
 
 
 def test_last_years_season_is_the_coming_28_days_a_year_ago(shop: HandmadeShop, read: Read) -> None:

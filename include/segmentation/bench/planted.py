@@ -1,0 +1,110 @@
+"""`segmentation bench planted`: are the types that a simulated shop hides found, and none where none are hidden."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import date, timedelta
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+import pyarrow as pa
+from sklearn.metrics import adjusted_rand_score
+
+from segmentation.bench.replay import run_again, segments_of
+from segmentation.calendar import days_between
+from segmentation.catalog import CHECKED, EVENTS, ORDER_ITEMS, ORDERS, RFM
+from segmentation.config import Settings
+from segmentation.demo.simulator import DEMO_DAYS, FIRST_DAY, TIMEZONE, Shop, simulate
+from segmentation.lake import Lake
+
+log = logging.getLogger(__name__)
+
+_TIME = {ORDERS: "ordered_at", ORDER_ITEMS: "ordered_at", EVENTS: "occurred_at"}
+COLUMNS = ("customers", "types", "seed", "history_days", "adjusted_rand_index", "segments", "algorithm", "reason")
+
+
+def find_planted(
+    settings: Settings, customers: int, types: int, seeds: Sequence[int], history_days: int | None = None
+) -> pd.DataFrame:
+    """Simulate shops, run one first night of each, and compare the segments with the planted types.
+
+    The rows are laid into the lake as the validate step leaves them, so this needs no database.
+
+    Parameters
+    ----------
+    settings : Settings
+        All but home and timezone are used.
+    customers, types
+        As for `simulate`.
+    seeds : sequence of int
+        One shop each.
+    history_days : int, optional
+        Days up to the night; by default from the first simulated day on.
+
+    Returns
+    -------
+    DataFrame
+        One row per shop, `COLUMNS`; the adjusted Rand index is over the customers who have ordered, 1 = the types.
+    """
+    day = DEMO_DAYS[-1]
+    first = FIRST_DAY if history_days is None else day - timedelta(days=history_days - 1)
+    rows = []
+    for seed in seeds:
+        with TemporaryDirectory(prefix="segmentation-bench-") as folder:
+            told = Settings(home=folder, timezone=TIMEZONE).model_copy(
+                update={
+                    name: getattr(settings, name)
+                    for name in Settings.model_fields
+                    if name not in ("home", "timezone", "last_day")
+                }
+            )
+            shop = simulate(customers, seed, types, first_day=first, last_day=day)
+            lay(told.lake, shop, day)
+            night = run_again(told, day, None)
+            found = segments_of(told, night.night)
+        clustered = night.clustered
+        truth = shop.truth.assign(customer_id=shop.truth["customer_id"].astype(str)).set_index("customer_id")["type"]
+        index = adjusted_rand_score(truth.astype(str).loc[found.index], found)
+        length = (day - first).days + 1
+        rows.append((customers, types, seed, length, index, clustered.k, clustered.algorithm, clustered.reason))
+        log.info("%s customers, %s types, seed %s: %s", customers, types, seed, rows[-1][3:])
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def lay(lake: Lake, shop: Shop, day: date) -> None:
+    """Write a simulated shop's rows up to ``day`` into the lake, as the validate step leaves them."""
+    frames = dict(shop.tables)
+    placed = frames[ORDERS][["order_id", "ordered_at"]]
+    frames[ORDER_ITEMS] = frames[ORDER_ITEMS].merge(placed, on="order_id")
+    events = frames[EVENTS]
+    campaign = events["properties"].astype("string").str.extract(r'"campaign_id": ?"?([^",}]+)')[0]
+    frames[EVENTS] = events.drop(columns="properties").assign(campaign_id=campaign)
+    for table, frame in frames.items():
+        texts = {name: "string" for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)}
+        rows = frame.drop(columns=["email", "birth_year"], errors="ignore").astype(texts)
+        time = _TIME.get(table)
+        if time is None:
+            _write(lake, table, day, rows)
+            continue
+        of_day = rows[time].dt.tz_convert(TIMEZONE).dt.date
+        by_day = dict(tuple(rows.groupby(of_day)))
+        for each in days_between(min(by_day, default=day), day):
+            _write(lake, table, each, by_day.get(each, rows.iloc[:0]))
+
+
+def _write(lake: Lake, table: str, day: date, rows: pd.DataFrame) -> None:
+    lake.write_table(pa.Table.from_pandas(rows, preserve_index=False), lake.rows_file(CHECKED, table, day))
+
+
+def summarise_planted(found: pd.DataFrame) -> pd.DataFrame:
+    """Average over seeds; ``no_structure`` counts the shops that were answered with RFM segments."""
+    groups = found.groupby(["customers", "types", "history_days"], sort=False)
+    return groups.agg(
+        shops=("seed", "count"),
+        adjusted_rand_index=("adjusted_rand_index", "mean"),
+        least=("adjusted_rand_index", "min"),
+        fewest=("segments", "min"),
+        most=("segments", "max"),
+        no_structure=("algorithm", lambda names: int((names == RFM).sum())),
+    ).reset_index()
