@@ -225,8 +225,8 @@ segment_profiles = Table(
         nullable=False,
         server_default=text("'[]'::jsonb"),
         comment="list of {channel, share}: share (0 to 1) of the visits of the last 365 days that came through a "
-        "channel, best first; an event outside a visit counts as one, a campaign sent as none; channels used by fewer than 10 "
-        "customers are left out; [] for a shop without events or channels",
+        "channel, best first; an event outside a visit counts as one, a campaign sent as none; channels used "
+        "by fewer than 10 customers are left out; [] for a shop without events or channels",
     ),
     Column(
         "campaign_order_share",
@@ -238,15 +238,16 @@ segment_profiles = Table(
     Column(
         "expected_spend_28d_low",
         Double,
-        comment="lower end of the 95 % interval of what expected_spend_28d will turn out to be; it holds the chance of "
-        "single customers, not a shift of the whole shop; null without a model, or before a 28-day future is known",
+        comment="lower end of the 95 % interval of the segment's mean by the chance of single customers alone, shop "
+        "currency; errors of the model and shifts of the whole shop are not in it, so the truth falls outside more "
+        "often than 1 time in 20; null without a model, or before a 28-day future is known",
     ),
     Column("expected_spend_28d_high", Double, comment="upper end of that interval"),
     Column(
         "expected_churn_28d_low",
         Double,
-        comment="lower end of the 95 % interval of what expected_churn_28d will turn out to be; it holds the chance of "
-        "single customers, not a shift of the whole shop; null without a model",
+        comment="lower end of the 95 % interval of the segment's mean by the chance of single customers alone, 0 to 1; "
+        "errors of the model and shifts of the whole shop are not in it; null without a model",
     ),
     Column("expected_churn_28d_high", Double, comment="upper end of that interval"),
     Column(

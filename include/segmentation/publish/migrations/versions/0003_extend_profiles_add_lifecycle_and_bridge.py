@@ -36,9 +36,9 @@ def _profile_columns() -> list[sa.Column]:
             "expected_spend_28d_low",
             sa.Double(),
             comment=(
-                "lower end of the 95 % interval of what expected_spend_28d will turn out to be; it holds the chance of "
-                "single customers, not a shift of the whole shop; null without a model, or before a 28-day future is "
-                "known"
+                "lower end of the 95 % interval of the segment's mean by the chance of single customers alone, shop "
+                "currency; errors of the model and shifts of the whole shop are not in it, so the truth falls outside "
+                "more often than 1 time in 20; null without a model, or before a 28-day future is known"
             ),
         ),
         sa.Column("expected_spend_28d_high", sa.Double(), comment="upper end of that interval"),
@@ -46,8 +46,8 @@ def _profile_columns() -> list[sa.Column]:
             "expected_churn_28d_low",
             sa.Double(),
             comment=(
-                "lower end of the 95 % interval of what expected_churn_28d will turn out to be; it holds the chance of "
-                "single customers, not a shift of the whole shop; null without a model"
+                "lower end of the 95 % interval of the segment's mean by the chance of single customers alone, 0 to 1; "
+                "errors of the model and shifts of the whole shop are not in it; null without a model"
             ),
         ),
         sa.Column("expected_churn_28d_high", sa.Double(), comment="upper end of that interval"),
