@@ -10,7 +10,7 @@ join marts.segments using (segment_id)
 where bridge.as_of = (select max(as_of) from marts.customer_segments)
 order by abs(bridge.revenue_28d_after - bridge.revenue_28d_before) desc, segments.name;
 
--- Why did the shop's revenue of 28 days change, night by night?
+-- Why did the shop's revenue of 28 days change, night by night? Moves between segments count as customers
 select as_of,
        sum(revenue_28d_after - revenue_28d_before) as change,
        sum(by_customers) as by_customers,
