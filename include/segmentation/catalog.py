@@ -39,7 +39,7 @@ VOID_STATUSES = ("cancelled", "canceled", "failed")
 RAW = "raw"  # raw/<table>/day=D/rows.parquet
 CHECKED = "checked"  # checked/<table>/day=D/rows.parquet
 QUARANTINE = "quarantine"  # quarantine/<table>/day=D/rows.parquet
-FEATURES = "features"  # features/day=D/bucket=NN/{static,timeline,categories}.parquet
+FEATURES = "features"  # features/day=D/bucket=NN/{static,timeline,categories,channels}.parquet
 WINDOWS = "windows"  # windows/day=D/cutoff=C/bucket=NN/{static,timeline,categories,targets,target_categories}.parquet
 OUTLOOK = "outlook"  # outlook/day=D/{outlook,matured}.parquet and outlook.json
 SEGMENTATIONS = "segmentations"  # segmentations/day=D/version=V/{labels.parquet,segmentation.json}

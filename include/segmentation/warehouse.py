@@ -219,6 +219,46 @@ segment_profiles = Table(
         nullable=False,
         comment="features that differ most from the shop, in words, strongest first",
     ),
+    Column(
+        "channels",
+        JSONB,
+        nullable=False,
+        server_default=text("'[]'::jsonb"),
+        comment="list of {channel, share}: share (0 to 1) of the visits of the last 365 days that came through a "
+        "channel, best first; an event outside a visit counts as one, a campaign sent as none; channels used "
+        "by fewer than 10 customers are left out; [] for a shop without events or channels",
+    ),
+    Column(
+        "campaign_order_share",
+        Double,
+        comment="orders after a campaign / orders of the last 365 days, 0 to 1: within three days after one was opened "
+        "or clicked, or on the day of a coupon redemption; null without campaigns, and where fewer than 10 customers "
+        "ordered",
+    ),
+    Column(
+        "expected_spend_28d_low",
+        Double,
+        comment="lower end of the 95 % interval of the segment's mean by the chance of single customers alone, shop "
+        "currency; errors of the model and shifts of the whole shop are not in it, so the truth falls outside more "
+        "often than 1 time in 20; null without a model, or before a 28-day future is known",
+    ),
+    Column("expected_spend_28d_high", Double, comment="upper end of that interval"),
+    Column(
+        "expected_churn_28d_low",
+        Double,
+        comment="lower end of the 95 % interval of the segment's mean by the chance of single customers alone, 0 to 1; "
+        "errors of the model and shifts of the whole shop are not in it; null without a model",
+    ),
+    Column("expected_churn_28d_high", Double, comment="upper end of that interval"),
+    Column(
+        "versus_shop",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'::jsonb"),
+        comment="{column: figure of the segment / that of all customers with an order}, 1 = the same; revenue, orders "
+        "and sessions per customer; what is unknown or 0 in the shop is left out; {} for fewer than 10 customers, and "
+        "for those without an order",
+    ),
     schema=MARTS,
     comment="Grain: as_of, segment. Size, money and habits of each segment on each published day. Customers, revenue "
     "and orders of one as_of may be summed over segments, never over days.",
@@ -249,6 +289,75 @@ segment_transitions = Table(
     _day("compared_to", "published day of the labels before; null on the first night", nullable=True),
     schema=MARTS,
     comment="Grain: as_of, from, to. How customers moved since the published day before.",
+)
+
+segment_lifecycle = Table(
+    "segment_lifecycle",
+    metadata,
+    _day("as_of", "business day of the new segments", key=True),
+    Column("segment_id", Integer, primary_key=True, autoincrement=False, comment="segment, see marts.segments"),
+    Column(
+        "event",
+        Text,
+        primary_key=True,
+        comment="born (new this day), split (its customers are several segments now), merged (it took others in) "
+        "or retired (no more from this day on)",
+    ),
+    Column(
+        "other_segment_ids",
+        ARRAY(Integer),
+        nullable=False,
+        comment="born: where its customers come from; split: its parts; merged: the ones it took in; "
+        "retired: where its customers are now; {} if there are none",
+    ),
+    Column("detail", Text, nullable=False, comment="the same in words, with shares of customers"),
+    _day("compared_to", "published day of the segments before; null on the first night", nullable=True),
+    schema=MARTS,
+    comment="Grain: as_of, segment, event. Segments that were born, split, merged or retired; no row = nothing of the "
+    "kind happened that day. Events of a day that was published again with another result are replaced.",
+)
+
+segment_revenue_bridge = Table(
+    "segment_revenue_bridge",
+    metadata,
+    _day("as_of", "business day of the new figures", key=True),
+    Column("segment_id", Integer, primary_key=True, autoincrement=False, comment="segment, see marts.segments"),
+    _day("compared_to", "published day of the figures before: the one that this day built on"),
+    Column(
+        "revenue_28d_before",
+        Numeric(18, 2),
+        nullable=False,
+        comment="revenue_28d of the segment on compared_to, shop currency; 0 if it was not there",
+    ),
+    Column(
+        "revenue_28d_after",
+        Numeric(18, 2),
+        nullable=False,
+        comment="revenue_28d of the segment on as_of, shop currency; 0 if it is no more",
+    ),
+    Column(
+        "by_customers",
+        Numeric(18, 2),
+        nullable=False,
+        comment="change for having more or fewer customers, shop currency; all of it for a segment that came or went",
+    ),
+    Column(
+        "by_frequency",
+        Numeric(18, 2),
+        nullable=False,
+        comment="change for more or fewer orders per customer, shop currency",
+    ),
+    Column(
+        "by_basket",
+        Numeric(18, 2),
+        nullable=False,
+        comment="change for more or less net revenue per order, shop currency",
+    ),
+    schema=MARTS,
+    comment="Grain: as_of, segment. Why a segment's revenue of 28 days changed since the night before: by_customers + "
+    "by_frequency + by_basket = revenue_28d_after - revenue_28d_before, to the cent. The three may be summed over "
+    "segments and over nights that build on each other; before and after may be summed over segments only. "
+    "The first night has no rows.",
 )
 
 runs = Table(

@@ -68,6 +68,8 @@ TARGETS_SCHEMA = pa.schema(
 )
 #: One row per customer of the cut-off and category with revenue.
 TARGET_CATEGORIES_SCHEMA = pa.schema([("customer_id", pa.string()), ("category", pa.string()), ("spend", pa.float64())])
+#: One row per customer and channel.
+CHANNELS_SCHEMA = pa.schema([("customer_id", pa.string()), ("channel", pa.string()), ("contacts", pa.int64())])
 #: One row per known customer without an order.
 NO_ORDER_SCHEMA = pa.schema([("customer_id", pa.string())])
 
@@ -97,11 +99,10 @@ def describe_customers(
     run(connection, "find_known_orders", values)
     run(connection, "find_buyers", values)
     run(connection, "find_known_products", values)
-    events_known = history.first_event is not None and history.first_event < values["end"]
     parts = [rows(connection, "measure_orders", values)]
     if history.items_known:
         parts.append(rows(connection, "measure_baskets", values))
-    if events_known:
+    if _events_known(history, values):
         run(connection, "find_sessions", values)
         run(connection, "find_order_sessions", values)
         parts += [rows(connection, "measure_events", values), rows(connection, "measure_paths", values)]
@@ -136,12 +137,37 @@ def describe_future(
     last = cutoff + timedelta(days=settings.features.horizon_days)
     values = moments(settings, history, last)
     values["start"] = day_interval(cutoff, settings.timezone).end
-    values["events_known"] = history.first_event is not None and history.first_event < values["end"]
+    values["events_known"] = _events_known(history, values)
     run(connection, "find_known_orders", values)
     return {
         "targets": rows(connection, "measure_future", values).cast(TARGETS_SCHEMA),
         "target_categories": rows(connection, "sum_future_categories", values).cast(TARGET_CATEGORIES_SCHEMA),
     }
+
+
+def count_channels(connection: duckdb.DuckDBPyConnection, settings: Settings, history: History, day: date) -> pa.Table:
+    """Count how often the loaded bucket's customers came through each channel.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        A database in which `describe_customers` was just run for ``day``.
+    settings : Settings
+        All settings.
+    history : History
+        The history the bucket belongs to.
+    day : date
+        As-of day.
+
+    Returns
+    -------
+    pyarrow.Table
+        Rows of `CHANNELS_SCHEMA`, sorted; none for a shop without events.
+    """
+    values = moments(settings, history, day)
+    if not _events_known(history, values):
+        return CHANNELS_SCHEMA.empty_table()
+    return rows(connection, "count_channels", values).cast(CHANNELS_SCHEMA)
 
 
 def list_no_order(connection: duckdb.DuckDBPyConnection, settings: Settings, history: History, day: date) -> pa.Table:
@@ -176,6 +202,10 @@ def moments(settings: Settings, history: History, day: date) -> dict[str, Any]:
         "returned": list(catalog.RETURNED_STATUSES),
         "void": list(catalog.VOID_STATUSES),
     }
+
+
+def _events_known(history: History, values: dict[str, Any]) -> bool:
+    return history.first_event is not None and history.first_event < values["end"]
 
 
 def _side_by_side(parts: list[pa.Table], schema: pa.Schema) -> pa.Table:

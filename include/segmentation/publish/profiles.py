@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from segmentation.catalog import FEATURES, OUTLOOK
+from segmentation.catalog import FEATURES, NO_ORDER_SEGMENT, OUTLOOK
 from segmentation.config import Settings
 from segmentation.errors import MissingInput
 
@@ -21,8 +22,15 @@ if TYPE_CHECKING:
 _SQL = Path(__file__).parent
 #: Buyers of a category in a segment below which its lift would be chance.
 MINIMUM_BUYERS = 5
-#: Categories listed per segment.
+#: Categories listed per segment, and channels.
 TOP_CATEGORIES = 5
+TOP_CHANNELS = 10
+#: Fewer customers than these are not described by channels, campaigns or beside the shop.
+MINIMUM_CUSTOMERS = 10
+#: Bands of expected spend in which it is measured how far off the model is.
+SPREAD_BANDS = 20
+#: Standard errors from the mean to either end of a 95 % interval of a normal distribution.
+NORMAL_95 = 1.959964
 
 _EMPTY_OUTLOOK = (
     "select null::varchar as customer_id, null::double as expected_spend, null::double as churn_probability where false"
@@ -30,8 +38,12 @@ _EMPTY_OUTLOOK = (
 _EMPTY_CATEGORIES = (
     "select null::varchar as customer_id, null::varchar as category, null::double as spend_share where false"
 )
+_EMPTY_CHANNELS = "select null::varchar as customer_id, null::varchar as channel, null::bigint as contacts where false"
+_EMPTY_MATURED = (
+    "select null::varchar as customer_id, null::double as expected_spend, null::double as actual_spend where false"
+)
 _EMPTY_LABELS = "select null::varchar as customer_id, null::integer as segment_id where false"
-#: Features of customers with an order that the profiles read; a shop without clickstream lacks the sessions.
+#: Features of customers with an order that the profiles read; a shop without events lacks the last four.
 _STATIC_COLUMNS = (
     "recency_days",
     "gap_days_mean",
@@ -42,6 +54,21 @@ _STATIC_COLUMNS = (
     "discount_share",
     "returns_share",
     "sessions_28d",
+    "campaign_order_share",
+    "campaigns_sent_365d",
+    "coupons_redeemed_365d",
+)
+
+
+#: Figures of `_figures` that are columns of their own as they are.
+_MEASURED = (
+    "recency_days_median",
+    "days_between_orders_median",
+    "discount_share",
+    "returns_share",
+    "campaign_order_share",
+    "expected_spend_28d",
+    "expected_churn_28d",
 )
 
 
@@ -63,8 +90,8 @@ def night_files(settings: Settings, day: date, labels: Path, base_labels: Path |
     Yields
     ------
     DuckDBPyConnection
-        With the views labels, base_labels, static, categories and outlook; what the shop or the night does
-        not have is an empty view or a null column.
+        With the views labels, base_labels, static, categories, channels, outlook and matured; what the shop or the
+        night does not have is an empty view or a null column.
 
     Raises
     ------
@@ -80,7 +107,9 @@ def night_files(settings: Settings, day: date, labels: Path, base_labels: Path |
     present = set(pq.read_schema(static[0]).names)
     columns = [name if name in present else f"null::double as {name}" for name in _STATIC_COLUMNS]
     categories = sorted(features.glob("bucket=*/categories.parquet"))
-    outlook = settings.lake.path(OUTLOOK, day=day) / "outlook.parquet"
+    # nights from before channels were counted may be published again
+    channels = sorted(features.glob("bucket=*/channels.parquet"))
+    outlook, matured = (settings.lake.path(OUTLOOK, day=day) / f"{name}.parquet" for name in ("outlook", "matured"))
     limits = settings.features
     with duckdb.connect(config={"threads": limits.threads, "memory_limit": f"{limits.memory_limit_gb}GB"}) as duck:
         # nights from before there were tastes may be published again
@@ -90,7 +119,9 @@ def night_files(settings: Settings, day: date, labels: Path, base_labels: Path |
         for name, files, empty in (
             ("base_labels", [base_labels] if base_labels else [], _EMPTY_LABELS),
             ("categories", categories, _EMPTY_CATEGORIES),
+            ("channels", channels, _EMPTY_CHANNELS),
             ("outlook", [outlook] if outlook.exists() else [], _EMPTY_OUTLOOK),
+            ("matured", [matured] if matured.exists() else [], _EMPTY_MATURED),
         ):
             (_read(duck, files) if files else duck.sql(empty)).create_view(name)
         yield duck
@@ -117,12 +148,16 @@ def profile_segments(
         the cent.
     """
     rows = _rows(duck, "profile_segments.sql")
+    shop = next((row for row in rows if row["segment_id"] is None), None)
+    rows = [row for row in rows if row["segment_id"] is not None]
     ranked = _rows(duck, "rank_categories.sql", {"minimum_buyers": MINIMUM_BUYERS, "top": TOP_CATEGORIES})
-    categories: dict[int, list[dict[str, Any]]] = {}
-    for row in ranked:
-        categories.setdefault(row.pop("segment_id"), []).append(row)
+    channels = _rows(duck, "rank_channels.sql", {"minimum_customers": MINIMUM_CUSTOMERS, "top": TOP_CHANNELS})
+    categories_of, channels_of = _by_segment(ranked), _by_segment(channels)
+    spread = {row["segment_id"]: row for row in _rows(duck, "measure_spread.sql", {"bands": SPREAD_BANDS})}
     customers = sum(row["customers"] for row in rows)
     cents = sum(row["cents_28d"] for row in rows)
+    campaigns = shop is not None and shop["reached"]
+    usual = _figures(shop, campaigns=campaigns) if shop else {}
     return [
         {
             "as_of": day,
@@ -135,17 +170,15 @@ def profile_segments(
             "revenue_365d": _money(row["cents_365d"]),
             "orders_365d": row["orders_365d"],
             "average_order_value": _average_money(row["cents_365d"], row["orders_365d"]),
-            "recency_days_median": row["recency_days_median"],
-            "days_between_orders_median": row["days_between_orders_median"],
-            "discount_share": _share_missing(row["discounted_cents_365d"], row["undiscounted_cents_365d"]),
-            "returns_share": _ratio(row["returned_orders_365d"], row["returnable_orders_365d"]),
+            **{name: figures[name] for name in _MEASURED},
             "sessions_28d": row["sessions_28d"],
-            "top_categories": categories.get(row["segment_id"], []),
-            "expected_spend_28d": _ratio(row["expected_spend_millionths"], row["foreseen_customers"] * 1_000_000),
-            "expected_churn_28d": _ratio(row["churn_millionths"], row["foreseen_customers"] * 1_000_000),
+            "top_categories": categories_of.get(row["segment_id"], []),
             "distinctive": list(distinctive.get(row["segment_id"], [])),
+            "channels": channels_of.get(row["segment_id"], []),
+            **_intervals(row, spread.get(row["segment_id"])),
+            "versus_shop": _versus(row, figures, usual),
         }
-        for row in rows
+        for row, figures in ((row, _figures(row, campaigns=campaigns)) for row in rows)
     ]
 
 
@@ -167,6 +200,81 @@ def count_transitions(duck: DuckDBPyConnection, day: date, base_day: date | None
         Rows of `marts.segment_transitions`, by from and to.
     """
     return [{"as_of": day, **row, "compared_to": base_day} for row in _rows(duck, "count_transitions.sql")]
+
+
+def _figures(row: Mapping[str, Any], *, campaigns: bool) -> dict[str, float | None]:
+    """Return what a segment and the shop are compared by; sums per customer."""
+    customers, foreseen = row["customers"], row["foreseen_customers"] * 1_000_000
+    few = row["respondable_customers"] < MINIMUM_CUSTOMERS
+    return {
+        "revenue_28d": row["cents_28d"] / customers,
+        "orders_28d": row["orders_28d"] / customers,
+        "revenue_365d": row["cents_365d"] / customers,
+        "orders_365d": row["orders_365d"] / customers,
+        "average_order_value": _ratio(row["cents_365d"], row["orders_365d"]),
+        "recency_days_median": row["recency_days_median"],
+        "days_between_orders_median": row["days_between_orders_median"],
+        "discount_share": _share_missing(row["discounted_cents_365d"], row["undiscounted_cents_365d"]),
+        "returns_share": _ratio(row["returned_orders_365d"], row["returnable_orders_365d"]),
+        "campaign_order_share": (
+            _ratio(row["campaign_orders_365d"], row["respondable_orders_365d"]) if campaigns and not few else None
+        ),
+        "sessions_28d": _ratio(row["sessions_28d"], customers),
+        "expected_spend_28d": _ratio(row["expected_spend_millionths"], foreseen),
+        "expected_churn_28d": _ratio(row["churn_millionths"], foreseen),
+    }
+
+
+def _versus(
+    row: Mapping[str, Any], figures: Mapping[str, float | None], usual: Mapping[str, float | None]
+) -> dict[str, float]:
+    if row["segment_id"] == NO_ORDER_SEGMENT or row["customers"] < MINIMUM_CUSTOMERS:
+        return {}
+    return {
+        name: round(figure / shop, 4)
+        for name, figure in figures.items()
+        if figure is not None and (shop := usual[name]) is not None and shop > 0
+    }
+
+
+def _intervals(row: Mapping[str, Any], spread: Mapping[str, Any] | None) -> dict[str, float | None]:
+    """Return the 95 % intervals of the means of what a segment's customers will spend, and of who will stay away."""
+    squares = spread or {"square_cents": None, "square_millionths": None}
+    n, spend, churn = row["foreseen_customers"], row["expected_spend_millionths"], row["churn_millionths"]
+    spend_low, spend_high = _interval(spend, squares["square_cents"], 100, n)
+    churn_low, churn_high = _interval(churn, squares["square_millionths"], 1000, n)
+    return {
+        "expected_spend_28d_low": spend_low,
+        "expected_spend_28d_high": spend_high,
+        "expected_churn_28d_low": churn_low,
+        "expected_churn_28d_high": None if churn_high is None else min(churn_high, 1.0),
+    }
+
+
+def _interval(millionths: int | None, squares: int | None, scale: int, n: int) -> tuple[float | None, float | None]:
+    """Return the 95 % interval of the mean of n outcomes: mean +- 1.96 sqrt(sum of variances) / n, not below 0.
+
+    It holds the chance of single customers, as if the model were right on average. The sum of many independent
+    outcomes is nearly normal (Lyapunov's central limit theorem).
+
+    Parameters
+    ----------
+    millionths : int, optional
+        Sum of what is expected, in millionths.
+    squares : int, optional
+        Sum of the variances, in units of (1 / ``scale``) squared.
+    """
+    if not n or millionths is None or squares is None:
+        return None, None
+    mean, width = millionths / 1_000_000 / n, NORMAL_95 * math.sqrt(squares) / scale / n
+    return max(mean - width, 0.0), mean + width
+
+
+def _by_segment(rows: Sequence[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["segment_id"], []).append({k: v for k, v in row.items() if k != "segment_id"})
+    return found
 
 
 def _read(duck: DuckDBPyConnection, files: Sequence[Path]) -> Any:

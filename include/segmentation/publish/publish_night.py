@@ -17,13 +17,17 @@ from segmentation import runs
 from segmentation.catalog import FEATURES, SEGMENTATIONS
 from segmentation.config import Settings
 from segmentation.errors import LedgerBehind, MissingInput
+from segmentation.publish.lifecycle import describe_lifecycle
 from segmentation.publish.profiles import count_transitions, night_files, profile_segments
+from segmentation.publish.revenue_bridge import bridge_revenue
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.runs import PublishedNight, StaleDay
 from segmentation.warehouse import (
     customer_segment_history,
     customer_taste_history,
+    segment_lifecycle,
     segment_profiles,
+    segment_revenue_bridge,
     segment_transitions,
     segments,
     tastes,
@@ -134,7 +138,9 @@ def publish_night(
     segmentation = json.loads(description.read_text())
     with night_files(settings, day, labels, _base_labels(settings, base)) as duck:
         profiles = profile_segments(duck, day, {s["segment_id"]: s["distinctive"] for s in segmentation["segments"]})
-        transitions = count_transitions(duck, day, base.business_day if base else None)
+        base_day = base.business_day if base else None
+        transitions = count_transitions(duck, day, base_day)
+        lifecycle = describe_lifecycle(day, base_day, segmentation, transitions)
         known, liked = _segments_of(segmentation), _tastes_of(segmentation)
         _require_described(day, "segments", {row["segment_id"] for row in profiles}, known, "segment_id")
         _require_described(day, "tastes", _tastes_used(duck), liked, "taste_id")
@@ -152,6 +158,8 @@ def publish_night(
             )
             _replace(connection, segment_profiles, day, profiles)
             _replace(connection, segment_transitions, day, transitions)
+            _replace(connection, segment_lifecycle, day, lifecycle)
+            _replace(connection, segment_revenue_bridge, day, bridge_revenue(connection, day, base_day, profiles))
             _rewrite_described(connection, segments, segment_profiles, known, day, is_newest=following is None)
             _rewrite_described(connection, tastes, customer_taste_history, liked, day, is_newest=following is None)
             if following is None:

@@ -9,15 +9,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
+from segmentation.publish.example_query import example_queries
+
 _SQL = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class ExampleQuery:
-    """A question of marketing's, and the query that answers it."""
-
-    title: str
-    sql: str
 
 
 @dataclass(frozen=True)
@@ -75,15 +69,8 @@ class NightSummary:
 _TRAITS_SHOWN = 3
 
 
-def _example(title: str, file: str) -> ExampleQuery:
-    return ExampleQuery(title, (_SQL / file).read_text())
-
-
-EXAMPLE_QUERIES = (
-    _example("Where is the money, and where will it be?", "example_where_the_money_is.sql"),
-    _example("Who changed segment in the last seven days?", "example_who_changed.sql"),
-    _example("Whom to write to: the surest members of the segment that spends most", "example_whom_to_write_to.sql"),
-)
+#: What the demo shows first.
+EXAMPLE_QUERIES = (example_queries("segment_profiles")[0], *example_queries("customer_segments")[:2])
 
 
 def night_summary(engine: Engine) -> NightSummary:

@@ -9,6 +9,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
 from segmentation.catalog import MARTS, OPS
+from segmentation.publish.example_query import ExampleQuery, example_queries
 from segmentation.warehouse import metadata
 
 _HEAD = """\
@@ -18,7 +19,8 @@ Written from the SQL comments of the tables (`segmentation docs`); in psql,
 `\\d+ marts.customer_segments` shows the same. A night's labels come in one transaction: a query sees last night or
 tonight, nothing between. A day that failed or was held changes nothing here. To do a day again, or a range of days,
 see `airflow backfill create` in the README; once the days that `ops.runs` calls stale have been run again, the tables
-are as if all days had been run once, in order.
+are as if all days had been run once, in order. The queries below each table may be run as they stand:
+`segmentation sql "…"`, or as role `marketing` with any tool.
 """
 _SCHEMAS = {
     MARTS: (
@@ -29,7 +31,7 @@ _SCHEMAS = {
 
 
 def tables_doc() -> str:
-    """Return the page (Markdown): each schema, each table, each column with type and meaning."""
+    """Return the page (Markdown): each schema and table, each column with type and meaning, and example queries."""
     parts = [_HEAD]
     for schema, purpose in _SCHEMAS.items():
         parts.append(f"## {schema}\n\n{purpose}\n")
@@ -45,4 +47,9 @@ def _section(table: Table) -> str:
         kind = column.type.compile(dialect=dialect).lower().replace("timestamp with time zone", "timestamptz")
         null = "yes" if column.nullable else "no"
         lines.append(f"| {name} | {kind} | {null} | {(column.comment or '').replace('|', chr(92) + '|')} |")
+    lines += [f"\n{query.title}\n\n```sql\n{query.sql}\n```" for query in _examples(table)]
     return "\n".join(lines) + "\n"
+
+
+def _examples(table: Table) -> tuple[ExampleQuery, ...]:
+    return example_queries(table.name) if table.schema == MARTS else ()

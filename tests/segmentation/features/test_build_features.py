@@ -18,6 +18,7 @@ from segmentation.catalog import EVENT_TYPES
 from segmentation.errors import MissingInput, TooLittleHistory
 from segmentation.features.as_of import (
     CATEGORIES_SCHEMA,
+    CHANNELS_SCHEMA,
     STATIC_SCHEMA,
     TARGET_CATEGORIES_SCHEMA,
     TARGETS_SCHEMA,
@@ -299,6 +300,25 @@ def test_last_years_season_is_the_coming_28_days_a_year_ago(shop: HandmadeShop, 
     assert static["monetary_last_year_28d"].tolist() == [7.0, 0.0]
 
 
+def test_channels_count_visits_and_events_outside_a_visit(shop: HandmadeShop, read: Read) -> None:
+    """a: two visits by app, a click in an e-mail; b: nothing of its own doing; c never ordered."""
+    three_orders(shop)
+    for number, minute in enumerate(("00", "05", "10")):
+        shop.event(f"v{number}", "a", f"2026-03-05 09:{minute}", "page_view", "s1", channel="App")
+    shop.event("v3", "a", "2026-03-06 09:00", "search", "s2", channel="app")
+    shop.event("m1", "a", "2026-03-07 09:00", "campaign_sent", channel="mail")
+    shop.event("m2", "a", "2026-03-07 10:00", "campaign_click", channel="mail")
+    shop.event("m3", "b", "2026-03-07 09:00", "campaign_sent", channel="mail")
+    shop.event("v4", "c", "2026-03-06 09:00", "page_view", "s3", channel="app")
+    # more than a year ago, and after the day
+    shop.event("v5", "a", "2025-03-01 09:00", "page_view", "s4", channel="store")
+    shop.event("v6", "a", "2026-04-01 09:00", "page_view", "s5", channel="store")
+    shop.write(DAY)
+    build_features(shop.settings, DAY, warm=False)
+    channels = read(shop, "channels", DAY).reset_index()
+    assert channels.to_numpy().tolist() == [["a", "app", 2], ["a", "mail", 1]]
+
+
 def test_a_shop_with_orders_alone_gets_files_with_the_full_schema(shop: HandmadeShop, read: Read) -> None:
     for week in range(12):
         shop.order(str(week), "a", f"{date(2026, 1, 1) + timedelta(weeks=week)} 10:00")
@@ -310,6 +330,9 @@ def test_a_shop_with_orders_alone_gets_files_with_the_full_schema(shop: Handmade
         "targets": TARGETS_SCHEMA, "target_categories": TARGET_CATEGORIES_SCHEMA,
     }  # fmt: skip
     for bucket in ("00", "01"):  # one of them has nobody in it
+        channels = shop.settings.lake.path("features", day=DAY, bucket=bucket) / "channels.parquet"
+        assert pq.ParquetFile(channels).schema_arrow.equals(CHANNELS_SCHEMA)
+        assert pq.read_metadata(channels).num_rows == 0
         for name, schema in schemas.items():
             assert pq.ParquetFile(folder / f"bucket={bucket}" / f"{name}.parquet").schema_arrow.equals(schema)
     a = read(shop, "static", DAY).loc["a"]
@@ -413,7 +436,7 @@ def test_the_same_rows_give_the_same_bytes_on_one_thread_or_two(new_shop: NewSho
     assert len(build_features(one.settings, DAY, warm=False).cutoffs) == 3
     build_features(two.settings, DAY, warm=False)
     first = digests(one)
-    assert len(first) == 2 * 3 + 2 + 3 * 2 * 5
+    assert len(first) == 2 * 4 + 2 + 3 * 2 * 5
     assert digests(two) == first
     build_features(one.settings, DAY, warm=False)
     assert digests(one) == first

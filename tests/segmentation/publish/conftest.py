@@ -57,6 +57,23 @@ class Nights:
     def day(self, number: int) -> date:
         return FIRST_DAY + timedelta(days=number)
 
+    def described(self, labels: Mapping[str, int]) -> dict[int, dict[str, Any]]:
+        """Return the segments that customers are in, as the lake's file describes them, by id."""
+        return {
+            segment: {
+                "segment_id": segment,
+                "name": NAMES[segment],
+                "description": f"Segment {segment} in a sentence.",
+                "status": "active",
+                "born_on": FIRST_DAY.isoformat(),
+                "retired_on": None,
+                "lineage": {},
+                "centroid": [],
+                "distinctive": ["orders often", "few discounts"],
+            }
+            for segment in sorted({*labels.values(), 0})
+        }
+
     def write(
         self,
         number: int,
@@ -87,20 +104,7 @@ class Nights:
         content = {
             "business_day": day.isoformat(),
             "model_version": "rfm",
-            "segments": [
-                {
-                    "segment_id": s,
-                    "name": NAMES[s],
-                    "description": f"Segment {s} in a sentence.",
-                    "status": "active",
-                    "born_on": FIRST_DAY.isoformat(),
-                    "retired_on": None,
-                    "lineage": {},
-                    "centroid": [],
-                    "distinctive": ["orders often", "few discounts"],
-                }
-                for s in sorted({*labels.values(), 0})
-            ],
+            "segments": list(self.described(labels).values()),
             **segmentation,
         }
         version = hashlib.sha256(

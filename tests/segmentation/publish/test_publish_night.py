@@ -44,6 +44,8 @@ MARTS = (
     "tastes",
     "segment_profiles",
     "segment_transitions",
+    "segment_lifecycle",
+    "segment_revenue_bridge",
 )
 
 
