@@ -260,7 +260,7 @@ def _by_bucket(
     by_customer = outlook.set_index(outlook["customer_id"].astype(str))
     for bucket in buckets:
         ids = pd.read_parquet(bucket / "static.parquet", columns=["customer_id"], partitioning=None)["customer_id"]
-        yield bucket, by_customer.loc[ids.astype(str)], _periods(bucket, ids, categories)
+        yield bucket, by_customer.loc[ids.astype(str).tolist()], _periods(bucket, ids, categories)
 
 
 def _periods(bucket: Path, ids: pd.Series, categories: Sequence[str]) -> Bits:

@@ -113,8 +113,7 @@ begin
     ) as found;
     raise exception using
         errcode = 'invalid_parameter_value',
-        message = coalesce(quote_literal(item), 'null') || ' is no category that can be foreseen, and no product of one '
-            || 'with enough buyers',
+        message = coalesce(quote_literal(item), 'null') || ' is no category that can be foreseen, nor a product of one',
         hint = 'The nearest categories are: ' || nearest || '. Products are in marts.product_shares';
 end
 $function$
