@@ -124,7 +124,7 @@ def judge(interests: Interests, bought: npt.NDArray[np.bool_], orders: Floats, n
     audiences.loc[len(audiences)] = ["mean", *means.tolist()]
 
     flat, truth = chances.ravel(), bought.ravel()
-    groups = np.array_split(np.argsort(flat, kind="stable"), _GROUPS)
+    groups = np.array_split(np.argsort(flat, kind="stable"), min(_GROUPS, flat.size))
     calibration = pd.DataFrame(
         [(len(group), flat[group].mean(), truth[group].mean()) for group in groups],
         columns=["pairs", "foretold", "happened"],
