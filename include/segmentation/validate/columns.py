@@ -82,6 +82,10 @@ def disagreement(table: str, schema: pa.Schema, before: pa.Schema | None) -> Dis
     --------
     >>> disagreement("customers", pa.schema([("customer_id", pa.int64())]), None)
     Disagreement(column='created_at', text='the column is missing')
+    >>> instant = pa.timestamp("us", "UTC")
+    >>> before_consent = {"customer_id": pa.int64(), "created_at": instant, "country": pa.string(), "updated_at": instant}
+    >>> disagreement("customers", pa.schema(before_consent), None) is None
+    True
     """
     expected = {
         name: kind
