@@ -400,10 +400,10 @@ segment_affinities = Table(
         "a lift that few buyers support counts as nearer to 1",
     ),
     schema=MARTS,
-    comment="Grain: as_of, kind, group_id, level, item. How much more (lift above 1) or less a segment or a taste "
-    "buys than the shop: the first 20 of each level. An item with fewer buyers in the group than publish.minimum_group (10) is left out. Empty "
-    "for a shop without order items; without product categories there are products only. A customer buys many items, "
-    "so buyers must not be summed over items, nor over days.",
+    comment="Grain: as_of, kind, group_id, level, item. How much more (lift above 1) or less a segment or a taste buys "
+    "than the shop: the first 20 of each level. An item with fewer buyers in the group than publish.minimum_group (10) "
+    "is left out. Empty for a shop without order items; without product categories there are products only. A customer "
+    "buys many items, so buyers must not be summed over items, nor over days.",
 )
 
 customer_interests = Table(

@@ -83,8 +83,8 @@ def disagreement(table: str, schema: pa.Schema, before: pa.Schema | None) -> Dis
     >>> disagreement("customers", pa.schema([("customer_id", pa.int64())]), None)
     Disagreement(column='created_at', text='the column is missing')
     >>> instant = pa.timestamp("us", "UTC")
-    >>> before_consent = {"customer_id": pa.int64(), "created_at": instant, "country": pa.string(), "updated_at": instant}
-    >>> disagreement("customers", pa.schema(before_consent), None) is None
+    >>> old = {"customer_id": pa.int64(), "created_at": instant, "country": pa.string(), "updated_at": instant}
+    >>> disagreement("customers", pa.schema(old), None) is None
     True
     """
     expected = {
