@@ -39,9 +39,9 @@ VOID_STATUSES = ("cancelled", "canceled", "failed")
 RAW = "raw"  # raw/<table>/day=D/rows.parquet
 CHECKED = "checked"  # checked/<table>/day=D/rows.parquet
 QUARANTINE = "quarantine"  # quarantine/<table>/day=D/rows.parquet
-FEATURES = "features"  # features/day=D/bucket=NN/{static,timeline,categories,channels}.parquet
+FEATURES = "features"  # features/day=D/bucket=NN/{static,timeline,categories,channels,products}.parquet
 WINDOWS = "windows"  # windows/day=D/cutoff=C/bucket=NN/{static,timeline,categories,targets,target_categories}.parquet
-OUTLOOK = "outlook"  # outlook/day=D/{outlook,matured}.parquet and outlook.json
+OUTLOOK = "outlook"  # outlook/day=D/{outlook,matured,interests}.parquet and outlook.json
 SEGMENTATIONS = "segmentations"  # segmentations/day=D/version=V/{labels.parquet,segmentation.json}
 
 MODEL = "segmentation_encoder"

@@ -235,6 +235,22 @@ def bench_future(
     typer.echo(score_future(chosen, _day(day), source_url=source).round(4).to_string(index=False))
 
 
+@bench.command("audience")
+def bench_audience(
+    day: Annotated[str, typer.Option(help="business day as of whose end chances are told, YYYY-MM-DD")],
+    n: Annotated[int, typer.Option("-n", min=1, help="customers of each audience")] = 100,
+) -> None:
+    """Train as of a day and score whom audiences would name on what customers bought in the 28 days after."""
+    from segmentation.bench.audience import score_audience
+
+    chosen, _, _ = _databases(None, None)
+    scores = score_audience(chosen, _day(day), n)
+    typer.echo(scores.calibration.to_string(index=False))
+    typer.echo(scores.audiences.to_string(index=False))
+    for line in scores.summary:
+        typer.echo(line)
+
+
 @bench.command("quality")
 def bench_quality(
     last: Annotated[str, typer.Option(help="last cut-off, YYYY-MM-DD; the two month ends before it count too")],

@@ -145,6 +145,9 @@ class PublishSettings(_Step):
         0.05, ge=0, le=0.5, description="share of customers never to be targeted, to measure against"
     )
     holdout_salt: str = Field("", description="changes who is held out; keep it, or the control group changes")
+    minimum_group: int = Field(
+        10, ge=1, description="customers below which nothing is said of what a group buys; also how cautious lifts are"
+    )
     lock_timeout_s: int = Field(120, ge=1, description="seconds to wait for another publish or for a locked table")
     statement_timeout_s: int = Field(900, ge=1, description="seconds one statement may take")
 

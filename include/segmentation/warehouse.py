@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Numeric,
+    SmallInteger,
     Table,
     Text,
     text,
@@ -62,6 +63,11 @@ customer_segments = Table(
     ),
     Column("taste_name", Text, comment="the taste's name, copied for convenience"),
     _day("taste_since", "first business day of the present, unbroken stay in this taste", nullable=True),
+    Column(
+        "may_contact",
+        Boolean,
+        comment="the customer's consent to be written to, as of the day; null = the shop does not say",
+    ),
     Index("customer_segments_segment", "segment_id"),
     Index("customer_segments_taste", "taste_id"),
     schema=MARTS,
@@ -469,4 +475,118 @@ models = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, comment="when it was stored"),
     schema=OPS,
     comment="Grain: model version. Every encoder that was trained, with its lineage.",
+)
+
+segment_affinities = Table(
+    "segment_affinities",
+    metadata,
+    _day("as_of", "business day whose end is described", key=True),
+    Column("kind", Text, primary_key=True, comment="segment or taste: what group_id is a number of"),
+    Column(
+        "group_id",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="segment, see marts.segments, or taste, see marts.tastes",
+    ),
+    Column("level", Text, primary_key=True, comment="category or product: what item is"),
+    Column("item", Text, primary_key=True, comment="category, or the shop's product key as text"),
+    Column("description", Text, comment="category, subcategory and brand of a product, as far as the shop has them"),
+    Column(
+        "buyers",
+        Integer,
+        nullable=False,
+        comment="customers of the group who bought it in the last 365 days, void orders left out",
+    ),
+    Column("support", Double, nullable=False, comment="buyers as a share (0 to 1) of the group's customers"),
+    Column("shop_support", Double, nullable=False, comment="share (0 to 1) of all the shop's customers who bought it"),
+    Column("lift", Double, nullable=False, comment="support / shop_support; 1 = as in the shop"),
+    Column(
+        "rank",
+        Integer,
+        nullable=False,
+        comment="1 = first, by (buyers + a) / (expected buyers + a) with a = setting publish.minimum_group: "
+        "a lift that few buyers support counts as nearer to 1",
+    ),
+    schema=MARTS,
+    comment="Grain: as_of, kind, group_id, level, item. How much more (lift above 1) or less a segment or a taste buys "
+    "than the shop: the first 20 of each level. An item with fewer buyers in the group than publish.minimum_group (10) "
+    "is left out. Empty for a shop without order items; without product categories there are products only. A customer "
+    "buys many items, so buyers must not be summed over items, nor over days.",
+)
+
+customer_interests = Table(
+    "customer_interests",
+    metadata,
+    Column("customer_id", Text, primary_key=True, comment="the shop's customer key, as text"),
+    Column("category", Text, primary_key=True, comment="product category, as the shop calls it"),
+    Column(
+        "likelihood",
+        Double,
+        nullable=False,
+        comment="chance (0 to 1) that the customer buys from the category in the 28 days after as_of",
+    ),
+    Column("lift", Double, nullable=False, comment="likelihood over the mean of all customers with an order; above 1"),
+    Column(
+        "bought_periods",
+        SmallInteger,
+        nullable=False,
+        comment="28-day periods of the last 365 days in which the customer bought from it, 0 to 14",
+    ),
+    _day("as_of", "business day that the 28 days follow; the same for all rows"),
+    Index("customer_interests_category", "category", "likelihood"),
+    schema=MARTS,
+    comment="Grain: customer, category. What customers are likely to buy next, of the newest published day: rows where "
+    "a customer is likelier to buy than the average customer, for categories that the encoder foresees. Empty for a "
+    "shop without categories, and on a day without a model (model_version rfm). Likelihoods may be summed over "
+    "customers (expected buyers), not over categories. Whom to write to: marts.audience(item, n), which leaves out "
+    "the holdout and who may not be contacted.",
+)
+
+product_shares = Table(
+    "product_shares",
+    metadata,
+    Column("product_id", Text, primary_key=True, comment="the shop's product key, as text"),
+    Column(
+        "segment_id",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="segment, see marts.segments; -1 = all the shop's customers",
+    ),
+    Column("category", Text, nullable=False, comment="the product's category"),
+    Column("description", Text, comment="category, subcategory and brand, as far as the shop has them"),
+    Column("buyers", Integer, nullable=False, comment="customers who bought it in the last 365 days"),
+    Column(
+        "share",
+        Double,
+        nullable=False,
+        comment="of the 28-day periods in which these customers bought from the category, the share (0 to 1) in which "
+        "they bought the product",
+    ),
+    _day("as_of", "business day whose end is described; the same for all rows"),
+    schema=MARTS,
+    comment="Grain: product, segment. How much of a category's purchases a product is, of the newest published day; "
+    "marts.audience reads it to answer for a product. Left out: products with fewer buyers in the segment than "
+    "publish.minimum_group (10), and categories without rows in marts.customer_interests. Shares must not be summed: "
+    "one purchase holds many products.",
+)
+
+customer_products = Table(
+    "customer_products",
+    metadata,
+    Column("product_id", Text, primary_key=True, comment="the shop's product key, as text"),
+    Column("customer_id", Text, primary_key=True, comment="the shop's customer key, as text"),
+    Column(
+        "periods",
+        SmallInteger,
+        nullable=False,
+        comment="28-day periods of the last 365 days in which the customer bought it, 2 to 14",
+    ),
+    _day("as_of", "business day whose end is described; the same for all rows"),
+    Index("customer_products_customer", "customer_id"),
+    schema=MARTS,
+    comment="Grain: product, customer. What customers come back for, of the newest published day: products of "
+    "marts.product_shares bought in at least two 28-day periods, at most ten of a customer. Periods must not be summed "
+    "over products.",
 )

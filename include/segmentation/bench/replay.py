@@ -66,7 +66,7 @@ def run_again(settings: Settings, day: date, base: PublishedNight | None, *, fea
         False: the features of the day were made before.
     """
     if features:
-        _borrow_snapshots(settings, day)
+        borrow_snapshots(settings, day)
         build_features(settings, day, warm=base is not None)
     encoded = encode_day(settings, day, base, None, "bench")
     clustered = recluster(settings, day, base)
@@ -74,7 +74,7 @@ def run_again(settings: Settings, day: date, base: PublishedNight | None, *, fea
     return ReplayedNight(night, encoded, clustered)
 
 
-def _borrow_snapshots(settings: Settings, day: date) -> None:
+def borrow_snapshots(settings: Settings, day: date) -> None:
     """Stand in for customers and products of a day that was never run: as they were on the nearest one that was."""
     for table in SNAPSHOT_TABLES:
         kept = settings.lake.days(CHECKED, table)

@@ -30,6 +30,7 @@ CURRENCY = "EUR"
 
 _LATE_SESSIONS = 0.015  # share of sessions whose events arrive hours to days late
 _CANCELLED = 0.015  # share of orders
+_CONSENTING = 0.8  # share of customers who may be written to
 _REFUNDED = 0.2  # of orders given back, share refunded without the goods coming back
 
 # what each of a session's events is called in the events table
@@ -89,8 +90,12 @@ def write_rows(
     sessions: Sessions,
     clock: Clock,
     rng: np.random.Generator,
+    consents: np.random.Generator,
 ) -> Shop:
-    """Write down what was drawn; only what is left to chance in the writing is drawn here (lateness, returns)."""
+    """Write down what was drawn; only what is left to chance in the writing is drawn here.
+
+    ``rng`` draws lateness and returns, ``consents`` who may be written to.
+    """
     customers = len(people.kind)
     event = _unroll(sessions, clock, rng)
     product = _event_products(event, sessions, people, products, lines, rng)
@@ -151,7 +156,7 @@ def write_rows(
     np.minimum.at(first_seen, sessions.customer[event.session], event.occurred)
     created = np.minimum(clock.utc(people.join * 86_400), first_seen[:-1] - 60_000_000)
     return Shop(
-        customers=_customer_frame(people, created, clock, rng),
+        customers=_customer_frame(people, created, clock, rng, consents),
         products=products.frame,
         orders=orders,
         order_items=items,
@@ -312,7 +317,9 @@ def _order_frames(
     return orders, items
 
 
-def _customer_frame(people: People, created: Ints, clock: Clock, rng: np.random.Generator) -> pd.DataFrame:
+def _customer_frame(
+    people: People, created: Ints, clock: Clock, rng: np.random.Generator, consents: np.random.Generator
+) -> pd.DataFrame:
     customers = len(created)
     # some change their address or consent at some time
     changed = created + (rng.random(customers) * np.maximum(clock.end - created, 0)).astype(np.int64)
@@ -325,5 +332,6 @@ def _customer_frame(people: People, created: Ints, clock: Clock, rng: np.random.
             "country": pd.Categorical.from_codes(people.country, pd.Index([name for name, _ in COUNTRIES])),
             "birth_year": people.birth_year,
             "updated_at": instants(np.where(rng.random(customers) < 0.15, changed, created)),
+            "marketing_consent": consents.random(customers) < _CONSENTING,
         }
     )

@@ -97,13 +97,13 @@ def simulate(
         raise InvalidSetting("last_day", last_day, f"must not be before first_day, {first_day}")
     clock = Clock(first_day, last_day, timezone)
     # one stream of random numbers per part: a change in one part leaves the draws of the others alone
-    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6)]
+    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(7)]
     people = draw_people(customers, types, clock, streams[0])
     catalogue = draw_products(clock, streams[1])
     cycles = draw_cycles(people, clock, streams[2])
     lines = draw_lines(cycles, people, catalogue, streams[3])
     sessions = draw_sessions(cycles, lines, people, clock, streams[4])
-    return write_rows(people, catalogue, cycles, lines, sessions, clock, streams[5])
+    return write_rows(people, catalogue, cycles, lines, sessions, clock, streams[5], streams[6])
 
 
 def load_simulated(

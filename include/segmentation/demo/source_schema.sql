@@ -4,14 +4,15 @@
 
 create schema shop;
 
--- grain: customer
+-- grain: customer; marketing_consent null = the shop does not say
 create table shop.customers (
     customer_id bigint primary key,
     created_at timestamptz not null,
     email text,
     country text,
     birth_year int,
-    updated_at timestamptz not null
+    updated_at timestamptz not null,
+    marketing_consent boolean
 );
 
 -- grain: product

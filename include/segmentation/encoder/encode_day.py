@@ -23,6 +23,7 @@ from segmentation.catalog import FEATURES, NO_MODEL, WINDOWS
 from segmentation.config import Settings
 from segmentation.encoder.expectation import fit_expectations
 from segmentation.encoder.heads import BEHAVIOUR_HEADS, MINIMUM_SHARE, HeadScale, can_be_foreseen, taste_heads
+from segmentation.encoder.interests import write_interests
 from segmentation.encoder.outlook import describe_heads, foresee, write_no_outlook, write_outlook
 from segmentation.encoder.registry import (
     Encoder,
@@ -188,6 +189,9 @@ def encode_day(
             **describe_heads(encoder.scale),
         }
         customers = write_outlook(lake, day, summary, outlooks(buckets), outlooks(windows[cutoffs[0]]))
+    with _timed(seconds, "interests"):
+        if reason := write_interests(lake, day):
+            logger.info("no interests for %s: %s", day, reason)
     rounded = {name: round(value, 2) for name, value in seconds.items()}
     if warehouse is not None:
         record_model(

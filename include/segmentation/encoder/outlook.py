@@ -12,12 +12,14 @@ import pyarrow as pa
 
 from segmentation.catalog import NO_MODEL, OUTLOOK
 from segmentation.encoder.heads import HeadScale
+from segmentation.encoder.interests import INTERESTS_FILE
 from segmentation.encoder.registry import Encoder
 from segmentation.encoder.train_encoder import Predictor
 from segmentation.encoder.windows import Customers, is_held_out
 from segmentation.lake import Lake
 
 _OUTLOOK, _MATURED, _SUMMARY = "outlook.parquet", "matured.parquet", "outlook.json"
+_ALL = (_SUMMARY, _OUTLOOK, _MATURED, INTERESTS_FILE)
 
 
 def foresee(customers: Customers, encoder: Encoder, predict: Predictor, held_out_share: float) -> pa.Table:
@@ -91,7 +93,9 @@ def write_outlook(
     folder = _folder(lake, day)
     foreseen = pa.concat_tables(outlook).sort_by("customer_id")
     past = pa.concat_tables(matured).sort_by("customer_id")
-    (folder / _SUMMARY).unlink(missing_ok=True)
+    # what an earlier run of the day told from another outlook goes too
+    for name in (_SUMMARY, INTERESTS_FILE):
+        (folder / name).unlink(missing_ok=True)
     lake.write_table(foreseen, folder / _OUTLOOK)
     lake.write_table(past, folder / _MATURED)
     lake.write_json(summary, folder / _SUMMARY)
@@ -101,7 +105,7 @@ def write_outlook(
 def write_no_outlook(lake: Lake, day: date, reason: str, base_day: date | None) -> None:
     """Say why there is no model for a day, and remove what an earlier run of the day foresaw."""
     folder = _folder(lake, day)
-    for name in (_SUMMARY, _OUTLOOK, _MATURED):
+    for name in _ALL:
         (folder / name).unlink(missing_ok=True)
     lake.write_json(
         {

@@ -20,6 +20,7 @@ class Kind(Enum):
     MONEY = "money"  # float64, rounded to 2 decimals
     NUMBER = "number"  # float64 as it is
     TIME = "time"  # an instant, UTC, microseconds
+    FLAG = "flag"  # true, false or null
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,14 @@ class ContractColumn:
         Whether a shop that has the table must have the column.
     default
         SQL literal that stands in for an optional column which the shop lacks.
+    came_later
+        Whether files written before the contract had the column may lack it.
     """
 
     kind: Kind
     required: bool = False
     default: str = "null"
+    came_later: bool = False
 
 
 #: Columns of each table, in the order of the lake's files.
@@ -48,6 +52,7 @@ COLUMNS: dict[str, dict[str, ContractColumn]] = {
         "created_at": ContractColumn(Kind.TIME),
         "country": ContractColumn(Kind.LABEL),
         "updated_at": ContractColumn(Kind.TIME),
+        "marketing_consent": ContractColumn(Kind.FLAG, came_later=True),
     },
     PRODUCTS: {
         "product_id": ContractColumn(Kind.ID, required=True),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from segmentation.catalog import ORDER_ITEMS
+from segmentation.catalog import DAILY_TABLES, ORDER_ITEMS
 from segmentation.errors import ChangedType, InvalidMapping, MissingColumn, MissingTable, PermissionMissing
 from segmentation.extract.contract import COLUMNS, TIME_COLUMNS, ContractColumn, Kind
 from segmentation.extract.mapping import Expression, Mapping, TableMapping
@@ -26,6 +26,7 @@ _READABLE: dict[Kind, set[str]] = {
     Kind.MONEY: _NUMBERS,
     Kind.NUMBER: _NUMBERS,
     Kind.TIME: {"timestamp with time zone", "timestamp without time zone", "date"},
+    Kind.FLAG: {"boolean"},
 }
 #: What an error names as the expected type: one that a cast can be written with.
 _EXPECTED: dict[Kind, str] = {
@@ -35,6 +36,7 @@ _EXPECTED: dict[Kind, str] = {
     Kind.MONEY: "numeric",
     Kind.NUMBER: "numeric",
     Kind.TIME: "timestamptz",
+    Kind.FLAG: "boolean",
 }
 TIME_TYPE = pa.timestamp("us", tz="UTC")
 _SAMPLE_SHARE = 0.02
@@ -78,7 +80,7 @@ class SourceLayout:
     tables
         By name of the contract; tables that the shop lacks are left out.
     digest
-        Changes whenever the same source rows would give other files: other mapping, types or timezone.
+        Changes whenever the same source rows would give other day files: other mapping, types or timezone.
     """
 
     tables: dict[str, TableLayout]
@@ -138,8 +140,10 @@ def inspect_source(source: Source, mapping: Mapping, timezone: str) -> SourceLay
         )
         for table, content in mapping.tables.items()
     }
+    # snapshots are fetched anew each night: a change to them must not fetch the whole history again
+    daily = [name for name in DAILY_TABLES if name in tables]
     digest = hashlib.sha256(
-        json.dumps([timezone, *((layout.subquery, str(layout.schema)) for layout in tables.values())]).encode()
+        json.dumps([timezone, *((tables[name].subquery, str(tables[name].schema)) for name in daily)]).encode()
     ).hexdigest()[:16]
     return SourceLayout(tables, digest)
 
@@ -259,6 +263,8 @@ def _types(column: str, contract: ContractColumn, whole_number_ids: set[str]) ->
             return pa.float64(), "float8"
         case Kind.TIME:
             return TIME_TYPE, "timestamptz"
+        case Kind.FLAG:
+            return pa.bool_(), "boolean"
 
 
 def _cast(raw: str, kind: Kind, found: _Found, sql_type: str, timezone: str) -> str:

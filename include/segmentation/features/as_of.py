@@ -42,6 +42,17 @@ CATEGORIES_SCHEMA = pa.schema(
         ("category", pa.string()),
         ("spend_share", pa.float64()),
         ("product_view_share", pa.float64()),
+        ("periods", pa.int64()),
+    ]
+)
+#: One row per customer and product bought.
+PRODUCTS_SCHEMA = pa.schema(
+    [
+        ("customer_id", pa.string()),
+        ("product_id", pa.string()),
+        ("category", pa.string()),
+        ("lines", pa.int32()),
+        ("periods", pa.int64()),
     ]
 )
 #: One row per customer of the cut-off; null = undefined.
@@ -175,6 +186,11 @@ def list_no_order(connection: duckdb.DuckDBPyConnection, settings: Settings, his
     return rows(connection, "list_no_order", moments(settings, history, day)).cast(NO_ORDER_SCHEMA)
 
 
+def list_products(connection: duckdb.DuckDBPyConnection, settings: Settings, history: History, day: date) -> pa.Table:
+    """List what the loaded bucket's customers bought, by product; run after `describe_customers` of ``day``."""
+    return rows(connection, "list_products", moments(settings, history, day)).cast(PRODUCTS_SCHEMA)
+
+
 def moments(settings: Settings, history: History, day: date) -> dict[str, Any]:
     """Return the values that the queries of one as-of day bind; every window is made of whole local days.
 
@@ -196,6 +212,7 @@ def moments(settings: Settings, history: History, day: date) -> dict[str, Any]:
         "last_year_start": start_of(364),
         "last_year_end": start_of(364 - 28),
         "history_start": history.first_order,
+        "horizon_us": settings.features.horizon_days * 86_400_000_000,
         "timezone": settings.timezone,
         "length": settings.features.sequence_length,
         "app_channels": list(APP_CHANNELS),

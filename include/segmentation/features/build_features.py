@@ -14,7 +14,13 @@ from segmentation import catalog, runs
 from segmentation.calendar import business_day_of
 from segmentation.config import Settings
 from segmentation.errors import TooLittleHistory
-from segmentation.features.as_of import count_channels, describe_customers, describe_future, list_no_order
+from segmentation.features.as_of import (
+    count_channels,
+    describe_customers,
+    describe_future,
+    list_no_order,
+    list_products,
+)
 from segmentation.features.history import load_bucket, open_database, spread_history
 from segmentation.lake import Lake
 
@@ -98,6 +104,8 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
                 _write(lake, lake.path(catalog.FEATURES, day=day), bucket, tables)
                 customers += tables["static"].num_rows
                 without_order.append(list_no_order(connection, settings, history, day))
+                products = list_products(connection, settings, history, day)
+                _write(lake, lake.path(catalog.FEATURES, day=day), bucket, {"products": products})
                 for cutoff in cutoffs:
                     tables = describe_customers(connection, settings, history, cutoff)
                     tables |= describe_future(connection, settings, history, cutoff)

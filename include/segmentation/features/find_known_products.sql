@@ -1,5 +1,6 @@
 -- What each customer bought, as known at $end. Grain: customer_no, product_no (a product has one category).
--- Interval: [$since_365, $end); net_cents leaves returned orders out.
+-- Interval: [$since_365, $end); net_cents leaves returned orders out. Bit n of periods is set if the product was bought in
+-- the n-th horizon back from $end, the newest being 0 (a horizon is so many times 24 hours; 62 holds all before).
 create or replace temp table known_products as
 select
     customer_no,
@@ -9,7 +10,8 @@ select
     sum(revenue_cents) as revenue_cents,
     coalesce(
         sum(revenue_cents) filter (where not (list_contains($returned, status) and updated_at < $end)), 0
-    ) as net_cents
+    ) as net_cents,
+    bit_or(cast(1 as bigint) << least((epoch_us($end) - epoch_us(ordered_at) - 1) // $horizon_us, 62)) as periods
 from described_lines
 where
     ordered_at >= $since_365

@@ -1,5 +1,5 @@
 -- How a buyer's spending and product views spread over categories. Grain: customer, category.
--- Interval: [$since_365, $end). Rows where both shares are 0 are left out; lines and views without category count
+-- Interval: [$since_365, $end). periods says when, as in find_known_products.sql. Rows where both shares are 0 are left out; lines and views without category count
 -- in the denominators only.
 with
 -- one row per category
@@ -8,13 +8,13 @@ named as (
 ),
 -- one row per customer and category, by number: net revenue in cents
 spent_no as (
-    select customer_no, category_no, greatest(sum(net_cents), 0) as cents
+    select customer_no, category_no, greatest(sum(net_cents), 0) as cents, bit_or(periods) as periods
     from known_products
     group by customer_no, category_no
 ),
 -- the same with names
 spent as (
-    select customer.customer_id, named.category, spent_no.cents
+    select customer.customer_id, named.category, spent_no.cents, spent_no.periods
     from spent_no
     inner join numbered_customers as customer on customer.customer_no = spent_no.customer_no
     left join named on named.category_no = spent_no.category_no
@@ -31,6 +31,7 @@ spent_share as (
     select
         customer_id,
         category,
+        periods,
         cast(cents as double) / nullif(cast(sum(cents) over (partition by customer_id) as double), 0) as share
     from spent
 ),
@@ -46,7 +47,8 @@ select
     customer_id,
     category,
     coalesce(spent_share.share, 0) as spend_share,
-    coalesce(viewed_share.share, 0) as product_view_share
+    coalesce(viewed_share.share, 0) as product_view_share,
+    coalesce(spent_share.periods, 0) as periods
 from spent_share
 full join viewed_share using (customer_id, category)
 where

@@ -6,5 +6,6 @@ create temporary table tonight (
     confidence double precision not null,
     reasons text[] not null,
     rfm_segment text not null,
-    taste_id integer
+    taste_id integer,
+    may_contact boolean
 ) on commit drop;

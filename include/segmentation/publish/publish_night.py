@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,10 @@ from segmentation import runs
 from segmentation.catalog import FEATURES, SEGMENTATIONS
 from segmentation.config import Settings
 from segmentation.errors import LedgerBehind, MissingInput
+from segmentation.publish.affinities import rank_affinities
+from segmentation.publish.consent import read_consent
+from segmentation.publish.copy_rows import copy_rows
+from segmentation.publish.interests import gather_interests, replace_interests
 from segmentation.publish.lifecycle import describe_lifecycle
 from segmentation.publish.profiles import count_transitions, night_files, profile_segments
 from segmentation.publish.revenue_bridge import bridge_revenue
@@ -25,6 +28,7 @@ from segmentation.runs import PublishedNight, StaleDay
 from segmentation.warehouse import (
     customer_segment_history,
     customer_taste_history,
+    segment_affinities,
     segment_lifecycle,
     segment_profiles,
     segment_revenue_bridge,
@@ -39,7 +43,6 @@ if TYPE_CHECKING:
 
 _SQL = Path(__file__).parent
 _LOCK = "segmentation:publish"
-_ROWS_PER_COPY = 100_000
 _NEWEST_DAY = select(func.max(runs_table.c.business_day)).where(runs_table.c.status == runs.PUBLISHED)
 # the text form of a Postgres array: quotes and backslashes escaped, each element quoted
 _LABELS_AS_TEXT = """
@@ -54,8 +57,10 @@ select
         ','
     ) || '}' as reasons,
     rfm_segment,
-    taste_id
+    taste_id,
+    may_contact
 from labels
+left join consent using (customer_id)
 order by customer_id
 """
 
@@ -145,6 +150,9 @@ def publish_night(
         _require_described(day, "segments", {row["segment_id"] for row in profiles}, known, "segment_id")
         _require_described(day, "tastes", _tastes_used(duck), liked, "taste_id")
         customers = sum(row["customers"] for row in profiles)
+        affinities = rank_affinities(duck, settings, day)
+        gather_interests(duck, settings, day)
+        read_consent(duck, settings, day)
 
         with named_warehouse_errors(warehouse), warehouse.begin() as connection:
             _limit_waiting(connection, settings)
@@ -160,6 +168,7 @@ def publish_night(
             _replace(connection, segment_transitions, day, transitions)
             _replace(connection, segment_lifecycle, day, lifecycle)
             _replace(connection, segment_revenue_bridge, day, bridge_revenue(connection, day, base_day, profiles))
+            _replace(connection, segment_affinities, day, affinities)
             _rewrite_described(connection, segments, segment_profiles, known, day, is_newest=following is None)
             _rewrite_described(connection, tastes, customer_taste_history, liked, day, is_newest=following is None)
             if following is None:
@@ -171,6 +180,7 @@ def publish_night(
                     holdout_share=settings.publish.holdout_share,
                     holdout_salt=settings.publish.holdout_salt,
                 )
+                replace_interests(connection, duck, day)
             else:
                 _run_file(connection, "refresh_current.sql")
             before = runs.publish_run(
@@ -266,17 +276,8 @@ def _limit_waiting(connection: Connection, settings: Settings) -> None:
 
 
 def _copy_labels(connection: Connection, duck: DuckDBPyConnection) -> None:
-    from pyarrow import csv
-
-    cursor = connection.connection.cursor()
-    # batch by batch, so that memory does not grow with the shop
-    for batch in duck.sql(_LABELS_AS_TEXT).to_arrow_reader(_ROWS_PER_COPY):
-        buffer = io.BytesIO()
-        csv.write_csv(batch, buffer, csv.WriteOptions(include_header=False))
-        buffer.seek(0)
-        cursor.copy_expert("copy tonight from stdin (format csv)", buffer)
-    cursor.execute("analyze tonight")
-    cursor.close()
+    copy_rows(connection, duck.sql(_LABELS_AS_TEXT), "tonight")
+    connection.exec_driver_sql("analyze tonight")
 
 
 def _next_published(connection: Connection, day: date) -> tuple[date, str] | None:

@@ -31,7 +31,8 @@ select
     %(model_version)s::text as model_version,
     tonight.taste_id,
     tastes.name as taste_name,
-    liked.valid_from as taste_since
+    liked.valid_from as taste_since,
+    tonight.may_contact
 from tonight
 join marts.customer_segment_history as stay on stay.customer_id = tonight.customer_id and stay.valid_to is null
 join marts.segments on segments.segment_id = tonight.segment_id
@@ -60,17 +61,18 @@ set
     model_version = wanted.model_version,
     taste_id = wanted.taste_id,
     taste_name = wanted.taste_name,
-    taste_since = wanted.taste_since
+    taste_since = wanted.taste_since,
+    may_contact = wanted.may_contact
 from wanted
 where present.customer_id = wanted.customer_id and row(present.*) is distinct from row(wanted.*);
 
 insert into marts.customer_segments (
     customer_id, segment_id, segment_name, since, previous_segment_id, confidence, reasons, rfm_segment, holdout,
-    as_of, model_version, taste_id, taste_name, taste_since
+    as_of, model_version, taste_id, taste_name, taste_since, may_contact
 )
 select
     customer_id, segment_id, segment_name, since, previous_segment_id, confidence, reasons, rfm_segment, holdout,
-    as_of, model_version, taste_id, taste_name, taste_since
+    as_of, model_version, taste_id, taste_name, taste_since, may_contact
 from wanted
 where not exists (select from marts.customer_segments as present where present.customer_id = wanted.customer_id)
 order by customer_id;

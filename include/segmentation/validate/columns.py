@@ -16,6 +16,7 @@ _ALLOWED = {
     Kind.MONEY: ("number",),
     Kind.NUMBER: ("number",),
     Kind.TIME: ("time in UTC",),
+    Kind.FLAG: ("true or false",),
 }
 
 
@@ -55,6 +56,8 @@ def spoken_type(found: pa.DataType) -> str:
         return "number"
     if found == pa.timestamp("us", "UTC"):
         return "time in UTC"
+    if pa.types.is_boolean(found):
+        return "true or false"
     return str(found)
 
 
@@ -73,14 +76,22 @@ def disagreement(table: str, schema: pa.Schema, before: pa.Schema | None) -> Dis
     Returns
     -------
     Disagreement or None
-        The first column that differs; None if all agree.
+        The first column that differs; None if all agree. A file from before the contract had a column may lack it.
 
     Examples
     --------
     >>> disagreement("customers", pa.schema([("customer_id", pa.int64())]), None)
     Disagreement(column='created_at', text='the column is missing')
+    >>> instant = pa.timestamp("us", "UTC")
+    >>> old = {"customer_id": pa.int64(), "created_at": instant, "country": pa.string(), "updated_at": instant}
+    >>> disagreement("customers", pa.schema(old), None) is None
+    True
     """
-    expected = file_columns(table)
+    expected = {
+        name: kind
+        for name, kind in file_columns(table).items()
+        if name in schema.names or name not in COLUMNS[table] or not COLUMNS[table][name].came_later
+    }
     for column, kind in expected.items():
         if column not in schema.names:
             return Disagreement(column, "the column is missing")

@@ -165,7 +165,8 @@ def repeats(rows: Rows, candidates: np.ndarray, set_aside: np.ndarray) -> np.nda
     """
     if not len(candidates):
         return candidates
-    names = list(file_columns(rows.table))
+    # a file from before the contract had a column lacks it
+    names = [name for name in file_columns(rows.table) if name in rows.data.column_names]
     keys = KEYS[rows.table]
     few = rows.data.select(names).take(candidates)
     few = few.append_column("day of row", pa.array(rows.days[candidates]))

@@ -31,6 +31,13 @@ def test_same_seed_gives_the_same_rows() -> None:
     assert not one.orders.equals(other.orders)
 
 
+def test_four_customers_in_five_consent_whatever_their_type(shop: Shop) -> None:
+    consent = shop.customers.set_index("customer_id")["marketing_consent"]
+    by_type = consent.groupby(shop.truth.set_index("customer_id")["type"], observed=True).mean()
+    assert consent.mean() == pytest.approx(0.8, abs=0.03)
+    assert by_type.between(0.7, 0.9).all()
+
+
 def test_every_table_column_and_event_type_is_filled(shop: Shop) -> None:
     for name, frame in shop.tables.items():
         assert len(frame) > 0, name

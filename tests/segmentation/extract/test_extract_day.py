@@ -82,7 +82,8 @@ def test_files_have_the_contract_columns_and_types_and_no_personal_data(shop: Sh
 
     instant = "timestamp[us, tz=UTC]"
     assert columns("customers") == {
-        "customer_id": "int64", "created_at": instant, "country": "string", "updated_at": instant
+        "customer_id": "int64", "created_at": instant, "country": "string", "updated_at": instant,
+        "marketing_consent": "bool",
     }  # fmt: skip
     assert columns("products") == {
         "product_id": "int64", "category": "string", "subcategory": "string", "brand": "string",

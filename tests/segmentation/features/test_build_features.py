@@ -583,3 +583,29 @@ def test_a_table_that_the_shop_no_longer_has_is_not_read_from_an_old_snapshot(sh
         lake.write_table(empty, lake.path("checked", table, day=next_day) / "rows.parquet")
     assert build_features(shop.settings, next_day, warm=False).customers_without_order == 0
     assert len(read(shop, "categories", next_day)) == 0
+
+
+def test_products_and_when_they_were_bought(shop: HandmadeShop, read: Read) -> None:
+    shop.product("p1", "tea")
+    shop.product("p2", "tea")
+    # p1 in the newest 28 days twice and 30 days ago, p2 given back 60 days ago; the cancelled order never was
+    shop.order("1", "a", "2026-03-30 10:00", items={"p1": 5.0})
+    shop.order("2", "a", "2026-03-25 10:00", items={"p1": 5.0})
+    shop.order("3", "a", "2026-03-01 10:00", items={"p1": 5.0})
+    shop.order("4", "a", "2026-01-30 10:00", status="returned", updated="2026-02-02 10:00", items={"p2": 5.0})
+    shop.order("5", "a", "2026-03-02 10:00", status="cancelled", updated="2026-03-02 11:00", items={"p2": 5.0})
+    shop.write(DAY)
+    build_features(shop.settings, DAY, warm=False)
+    bought = read(shop, "products", DAY)
+    assert bought[["product_id", "category", "lines", "periods"]].to_numpy().tolist() == [
+        ["p1", "tea", 3, 0b011],
+        ["p2", "tea", 1, 0b100],
+    ]
+    assert read(shop, "categories", DAY).loc["a", "periods"] == 0b111
+
+
+def test_a_shop_without_items_lists_no_products(shop: HandmadeShop, read: Read) -> None:
+    three_orders(shop)
+    shop.write(DAY)
+    build_features(shop.settings, DAY, warm=False)
+    assert len(read(shop, "products", DAY)) == 0

@@ -425,15 +425,21 @@ def test_of_a_good_and_a_bad_row_of_one_key_the_good_one_is_kept(shop: Shop) -> 
     assert shop.set_aside("order_items") == []
 
 
-def test_repeated_customers_and_products_are_kept_once(shop: Shop) -> None:
+@pytest.mark.parametrize("consent", [True, False], ids=["consent known", "a lake from before there was consent"])
+def test_repeated_customers_and_products_are_kept_once(shop: Shop, consent: bool) -> None:
     shop.extracted(tables=tuple(SCHEMAS))
     lake = shop.settings.lake
     for table, rows in (
         ("customers", [_customer(n) for n in range(10)] + [_customer(3), _customer(None)]),  # type: ignore[arg-type]
         ("products", [_product(n) for n in range(10)] + [_product(4, category="Coffee")]),
     ):
-        lake.write_table(pa.Table.from_pylist(rows, SCHEMAS[table]), lake.path("raw", table, day=D) / "rows.parquet")
+        whole = pa.Table.from_pylist(rows, SCHEMAS[table])
+        if consent and table == "customers":
+            said = pa.array([n % 2 == 0 for n in range(len(rows))], pa.bool_())
+            whole = whole.append_column("marketing_consent", said)
+        lake.write_table(whole, lake.path("raw", table, day=D) / "rows.parquet")
     result = shop.validate()
+    assert ("marketing_consent" in shop.table("customers").column_names) == consent
     assert result.quarantined_by_reason == {
         "customers": {"same key again": 1, "customer without key": 1},
         "products": {"same key again": 1},
