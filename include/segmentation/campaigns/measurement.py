@@ -240,8 +240,8 @@ def _no_verdict(
     if min(ratio, whole) < settings.sample_ratio_limit:
         return (
             f"No verdict: the groups' sizes do not fit a control share of "
-            f"{100 * measured.campaign['control_share']:.1f} % (chance {min(ratio, whole):.1g}), so they may differ in more than the campaign. Look for customers who "
-            f"were added, removed or treated by another rule."
+            f"{100 * measured.campaign['control_share']:.1f} % (chance {min(ratio, whole):.1g}), so they may "
+            f"differ in more than the campaign. Look for customers who were added, removed or treated by another rule."
         )
     if min(sizes) < MINIMUM_SHOWN:
         return f"No verdict: a group has fewer than {MINIMUM_SHOWN} customers, and figures of so few are not shown."

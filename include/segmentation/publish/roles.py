@@ -46,7 +46,8 @@ def grant_warehouse_roles(engine: Engine) -> None:
     """Give each role exactly its rights in the warehouse; may be repeated, and is after each migration.
 
     `segmentation_publish` reads and writes marts and ops, and owns nothing; which migrations have run it may
-    read, but not change. `marketing` reads marts, may call the functions there, and nothing else. `segmentation_extract` has nothing here.
+    read, but not change. `marketing` reads marts, may call the functions there, and nothing else.
+    `segmentation_extract` has nothing here.
     If the database is ours alone (no other schemas in it), nobody else may connect to it.
 
     Parameters

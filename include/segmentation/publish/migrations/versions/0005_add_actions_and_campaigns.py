@@ -292,7 +292,9 @@ def upgrade() -> None:
             "next campaign (Thompson sampling): marts.launch_comparison takes it with follows."
         ),
     )
-    op.get_bind().exec_driver_sql(Path(__file__).with_name("0005_campaign_functions.sql").read_text())
+    functions = Path(__file__).with_name("0005_campaign_functions.sql").read_text()
+    # the driver takes a single per cent sign for a placeholder
+    op.get_bind().exec_driver_sql(functions.replace("%", "%%"))
 
 
 def downgrade() -> None:
