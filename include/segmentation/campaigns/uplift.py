@@ -72,18 +72,22 @@ class Uplift:
         Its standard error.
     freedom : float
         Degrees of freedom of the error (Welch-Satterthwaite).
+    cautious_error : float
+        The larger of the error and the one with both groups' spread pooled. A small control group without a big
+        spender has both a low mean and a small spread of its own: many nights' looks would find such a night.
     """
 
     value: float
     error: float
     freedom: float
+    cautious_error: float
 
     def interval(self, level: float) -> tuple[float, float]:
         """Return the interval for one look, at a day fixed beforehand; its error is ``level``.
 
         Examples
         --------
-        >>> low, high = Uplift(2.0, 1.0, 1e6).interval(0.05)
+        >>> low, high = Uplift(2.0, 1.0, 1e6, 1.0).interval(0.05)
         >>> round(low, 2), round(high, 2)
         (0.04, 3.96)
         """
@@ -104,7 +108,7 @@ class Uplift:
 
         Examples
         --------
-        >>> low, high = Uplift(2.0, 1.0, 1e6).always_valid_interval(0.05, 1.0)
+        >>> low, high = Uplift(2.0, 1.0, 1e6, 1.0).always_valid_interval(0.05, 1.0)
         >>> round(low, 2), round(high, 2)
         (-1.04, 5.04)
         """
@@ -112,7 +116,8 @@ class Uplift:
 
         # a group of few customers has wider tails than the normal law: the same chance, read off Student's t
         quantile = float(t.isf(norm.sf(always_valid_quantile(level, elapsed)), self.freedom))
-        return self.value - quantile * self.error, self.value + quantile * self.error
+        half = quantile * self.cautious_error
+        return self.value - half, self.value + half
 
 
 def always_valid_quantile(level: float, elapsed: float) -> float:
@@ -189,7 +194,8 @@ def estimate_uplift(treated: Moments, control: Moments) -> Uplift | None:
     if min(group.customers for group in groups) < 2:
         return None
     theta = slope(groups)
-    parts = [adjusted_variance(group, theta) / group.customers for group in groups]
+    spreads = [adjusted_variance(group, theta) for group in groups]
+    parts = [spread / group.customers for spread, group in zip(spreads, groups, strict=True)]
     variance = sum(parts)
     if variance <= 0:
         return None
@@ -197,7 +203,10 @@ def estimate_uplift(treated: Moments, control: Moments) -> Uplift | None:
         part**2 / (group.customers - 1) for part, group in zip(parts, groups, strict=True) if part > 0
     )
     value = (treated.outcome - control.outcome) - theta * (treated.covariate - control.covariate)
-    return Uplift(value, math.sqrt(variance), freedom)
+    weights = [group.customers - 1 for group in groups]
+    pooled = sum(weight * spread for weight, spread in zip(weights, spreads, strict=True)) / sum(weights)
+    same_spread = pooled * sum(1 / group.customers for group in groups)
+    return Uplift(value, math.sqrt(variance), freedom, math.sqrt(max(variance, same_spread)))
 
 
 def slope(groups: tuple[Moments, ...]) -> float:

@@ -52,11 +52,12 @@ def test_spend_since_the_launch_is_compared_and_the_verdict_comes_when_it_is_sur
     )
     assert parts == [shop.result(campaign, 3, "treated, control")]
     assert shop.result(campaign, 1, "days")[0] == 1
-    # marketing sees it as the first action of the segments, with its evidence
+    # the recommendation for each segment goes by that segment's own result
     assert shop.rows(
-        f"select distinct evidence, rank from marts.segment_actions where as_of = '{shop.day(3)}' and action = "
-        "'leave_alone' and segment_id > 0"
-    ) == [("proven", 1)]
+        f"select action.segment_id from marts.segment_actions as action join marts.campaign_results as result "
+        f"using (as_of, segment_id, action) where as_of = '{shop.day(3)}' and action = 'leave_alone' and segment_id > 0 "
+        "and action.evidence = result.evidence and action.uplift = result.uplift order by 1"
+    ) == [(1,), (2,)]
 
 
 def test_without_an_effect_there_is_no_verdict_and_with_a_loss_it_is_harmful(shop: Any) -> None:
