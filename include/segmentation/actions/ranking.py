@@ -209,8 +209,8 @@ def _beside(name: str, usual: float | None, currency: str) -> str:
 def _worth(entry: Entry, measured: Measured | None, prior: float | None, currency: str) -> str:
     if measured and measured.uplift is not None and measured.low is not None and measured.high is not None:
         return (
-            f"Campaign {measured.campaign_id}, {measured.evidence}: {money(float(measured.uplift), currency)} per customer "
-            f"in {measured.days} days (between {money(float(measured.low), currency)} and "
+            f"Campaign {measured.campaign_id}, {measured.evidence}: {money(float(measured.uplift), currency)} "
+            f"per customer in {measured.days} days (between {money(float(measured.low), currency)} and "
             f"{money(float(measured.high), currency)})."
         )
     if prior is None:

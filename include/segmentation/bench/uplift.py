@@ -208,8 +208,8 @@ def score_allocation(runs: int, seed: int, settings: CampaignSettings | None = N
     -------
     DataFrame
         ``allocation``, ``regret`` (spend lost per treated customer and campaign against always choosing the best
-        action, shop currency, mean over runs and waves), its standard error, ``regret, last wave``, and the share that got the
-        best action in the last wave, percent.
+        action, shop currency, mean over runs and waves), its standard error, ``regret, last wave``, and the
+        share that got the best action in the last wave, percent.
     """
     chosen = settings or CampaignSettings()
     rows = []

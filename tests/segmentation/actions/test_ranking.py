@@ -16,7 +16,7 @@ PLAYBOOK = load_playbook()
 
 
 def profile(segment: int, **changes: Any) -> dict[str, Any]:
-    """An ordinary segment: 100 customers who spend 20 a month, of whom 40 % stay away for one."""
+    """Return an ordinary segment: 100 customers who spend 20 a month, of whom 40 % stay away for one."""
     return {
         "segment_id": segment,
         "customers": 100,

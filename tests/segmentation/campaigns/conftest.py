@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, text
+from tests.segmentation.publish.conftest import Nights
 
 from segmentation.catalog import MARKETING_ROLE
 from segmentation.config import Settings
 from segmentation.demo.postgres import Server
-from tests.segmentation.publish.conftest import Nights
 
 CUSTOMERS = 2000
 #: Segment 1 for the first half, segment 2 for the second; two who never ordered.
@@ -90,8 +89,3 @@ def shop(
     shop.night(0, LABELS)
     yield shop
     shop.marketing.dispose()
-
-
-def as_json(rows: list[Mapping[str, Any]]) -> str:
-    """Write rows so that equal ones are equal texts."""
-    return json.dumps(rows, default=str, sort_keys=True)

@@ -33,7 +33,8 @@ def test_a_random_split_leaves_the_holdout_out_and_is_frozen(shop: Any) -> None:
         "select name, action, arms, segment_ids, launched_on::text, ends_on::text, control_share, split, created_by, "
         "labels_of::text from marts.campaigns"
     ) == [
-        ("Spring", "leave_alone", ["treated"], [1, 2], "2026-03-02", "2026-03-08", 0.2, "random", "marketing", "2026-03-01")
+        ("Spring", "leave_alone", ["treated"], [1, 2], "2026-03-02", "2026-03-08", 0.2, "random", "marketing",
+         "2026-03-01")
     ]  # fmt: skip
     # c1 changes segment afterwards: the campaign keeps the one at launch
     shop.night(1, {**{f"c{n}": 1 + (n > 1000) for n in range(1, 2001)}, "x1": 0, "x2": 0, "c1": 2})

@@ -1,4 +1,4 @@
-"""A campaign's nightly result, worked out by hand: what counts, from when, as known when, and when there is no verdict."""
+"""A campaign's nightly result, worked out by hand: what counts, as known when, and when there is no verdict."""
 
 from __future__ import annotations
 
@@ -44,19 +44,21 @@ def test_spend_since_the_launch_is_compared_and_the_verdict_comes_when_it_is_sur
     assert 0 < low < uplift < high
     assert (evidence, final) == ("proven", None)
     assert message == (
-        f"Proven: the treated spent {uplift} per customer in 3 days, between {low} and {high} more than those left alone."
+        f"Proven: the treated spent {uplift} per customer in 3 days, between {low} and {high} more than those left "
+        "alone."
     )
     # per segment as well, and nobody is counted twice
     parts = shop.rows(
-        f"select sum(treated), sum(control) from marts.campaign_results where as_of = '{shop.day(3)}' and segment_id > 0"
+        "select sum(treated), sum(control) from marts.campaign_results "
+        f"where as_of = '{shop.day(3)}' and segment_id > 0"
     )
     assert parts == [shop.result(campaign, 3, "treated, control")]
     assert shop.result(campaign, 1, "days")[0] == 1
     # the recommendation for each segment goes by that segment's own result
     assert shop.rows(
         f"select action.segment_id from marts.segment_actions as action join marts.campaign_results as result "
-        f"using (as_of, segment_id, action) where as_of = '{shop.day(3)}' and action = 'leave_alone' and segment_id > 0 "
-        "and action.evidence = result.evidence and action.uplift = result.uplift order by 1"
+        f"using (as_of, segment_id, action) where as_of = '{shop.day(3)}' and action = 'leave_alone' "
+        "and segment_id > 0 and action.evidence = result.evidence and action.uplift = result.uplift order by 1"
     ) == [(1,), (2,)]
 
 
