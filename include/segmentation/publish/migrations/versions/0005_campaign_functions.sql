@@ -27,6 +27,10 @@ declare
     treated bigint;
     held bigint;
     frozen date;
+    consent_known boolean := exists (
+        select from pg_attribute
+        where attrelid = 'marts.customer_segments'::regclass and attname = 'may_contact' and not attisdropped
+    );
 begin
     select max(as_of) into newest from marts.customer_segments;
     if newest is null then
@@ -134,12 +138,12 @@ begin
             c.segment_id,
             c.holdout,
             -- uniform on [0, 1) by customer, drawn anew for each campaign
-            ('x' || left(md5('campaign ' || new_id || ':' || c.customer_id), 8))::bit(32)::bigint / 4294967296.0 as draw
+            ('x' || left(md5('campaign ' || new_id || ':' || c.customer_id), 8))::bit(32)::bigint::double precision / 4294967296 as draw
         from marts.customer_segments as c
         where c.segment_id = any (launch_comparison.segment_ids)
             and (launch_comparison.split = 'holdout' or not c.holdout)
             -- false = refused; the column is there only where the shop maps consent
-            and coalesce((to_jsonb(c) ->> 'may_contact')::boolean, true)
+            and (not consent_known or coalesce((to_jsonb(c) ->> 'may_contact')::boolean, true))
     ),
 
     campaign as (
@@ -193,7 +197,7 @@ begin
             customer_id,
             case
                 when is_control then 'control'
-                else launch.arms[1 + (select count(*) from unnest(bounds) as b where b <= placed.position)]
+                else launch.arms[1 + width_bucket(placed.position, bounds)]
             end,
             segment_id
         from placed
