@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 bench = typer.Typer(no_args_is_help=True, help="Measure this product on this machine.")
 app.add_typer(bench, name="bench")
+playbook = typer.Typer(no_args_is_help=True, help="Marketing's actions per segment.")
+app.add_typer(playbook, name="playbook")
 
 console = Console()
 DEMO_ROOT = Path(".demo")
@@ -199,6 +201,34 @@ def docs(folder: Annotated[Path, typer.Option(help="where the pages lie")] = Pat
     (folder / "TABLES.md").write_text(tables_doc())
     (folder / "SETTINGS.md").write_text(settings_doc())
     console.print(f"Wrote {folder}/TABLES.md and {folder}/SETTINGS.md.")
+
+
+@playbook.command("check")
+def playbook_check(
+    file: Annotated[
+        Path | None, typer.Argument(help="YAML file [default: the one the settings name, else the product's]")
+    ] = None,
+) -> None:
+    """Check a playbook and print its actions; a mistake is named with line and column."""
+    from segmentation.actions.playbook import described, load_playbook
+    from segmentation.config import settings
+
+    entries = load_playbook(file or settings().actions.playbook)
+    typer.echo("\n\n".join(described(entry) for entry in entries))
+    typer.echo(f"\n{len(entries)} actions, all valid.")
+
+
+@bench.command("uplift")
+def bench_uplift(
+    campaigns: Annotated[int, typer.Option(min=10, help="simulated campaigns of each kind")] = 500,
+    seed: Annotated[int, typer.Option(help="of the simulation")] = 20170101,
+) -> None:
+    """Simulate campaigns with known uplift: how often intervals cover it, verdicts are wrong, learning pays."""
+    from segmentation.bench.uplift import score_allocation, score_intervals
+
+    typer.echo(score_intervals(campaigns, seed).to_string(index=False))
+    typer.echo()
+    typer.echo(score_allocation(max(campaigns // 5, 10), seed).to_string(index=False))
 
 
 @bench.command("extract")

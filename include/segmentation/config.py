@@ -152,6 +152,34 @@ class PublishSettings(_Step):
     statement_timeout_s: int = Field(900, ge=1, description="seconds one statement may take")
 
 
+class ActionSettings(_Step):
+    """What is recommended for each segment."""
+
+    playbook: Path | None = Field(
+        None, description="YAML file of marketing's actions; unset = the one that comes with the product"
+    )
+
+
+class CampaignSettings(_Step):
+    """How campaigns are measured."""
+
+    days_after: int = Field(14, ge=0, le=90, description="days after a campaign's end in which spend still counts")
+    covariate_days: int = Field(
+        56, ge=1, le=365, description="days before the launch whose spend the groups are adjusted by"
+    )
+    level: float = Field(0.05, gt=0, lt=0.5, description="chance that an interval misses, over all nights together")
+    sample_ratio_limit: float = Field(
+        0.001, gt=0, lt=0.5, description="chance of the groups' sizes below which there is no verdict"
+    )
+    minimum_group: int = Field(
+        100, ge=10, description="customers in a group below which there is no verdict: spend is too uneven"
+    )
+    exploration_share: float = Field(
+        0.1, ge=0, le=0.5, description="least share of each action in a proposed split, of competing actions"
+    )
+    seed: int = Field(20170101, description="seed of the draws behind a proposed split")
+
+
 class Settings(BaseSettings):
     """All settings of the product."""
 
@@ -170,6 +198,8 @@ class Settings(BaseSettings):
     clusters: ClusterSettings = ClusterSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     publish: PublishSettings = PublishSettings()
+    actions: ActionSettings = ActionSettings()
+    campaigns: CampaignSettings = CampaignSettings()
 
     @field_validator("timezone")
     @classmethod

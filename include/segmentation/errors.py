@@ -41,6 +41,21 @@ class InvalidMapping(Terminal):
         super().__init__(f"mapping file {path}: {problem}. {remedy}")
 
 
+class InvalidPlaybook(Terminal):
+    """The playbook of actions says something that cannot be used.
+
+    Attributes
+    ----------
+    path, place, problem
+        The file, line and column from 1 (None if it is about the file), and what is wrong.
+    """
+
+    def __init__(self, path: object, place: tuple[int, int] | None, problem: str, remedy: str) -> None:
+        self.path, self.place, self.problem = path, place, problem
+        where = f", line {place[0]}, column {place[1]}" if place else ""
+        super().__init__(f"playbook {path}{where}: {problem}. {remedy}")
+
+
 class FutureBusinessDay(Terminal):
     """The business day asked for has not ended yet."""
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Double,
+    Identity,
     Index,
     Integer,
     MetaData,
@@ -589,4 +590,171 @@ customer_products = Table(
     comment="Grain: product, customer. What customers come back for, of the newest published day: products of "
     "marts.product_shares bought in at least two 28-day periods, at most ten of a customer. Periods must not be summed "
     "over products.",
+)
+
+segment_actions = Table(
+    "segment_actions",
+    metadata,
+    _day("as_of", "business day whose end the segments are described at", key=True),
+    Column("segment_id", Integer, primary_key=True, autoincrement=False, comment="segment, see marts.segments"),
+    Column(
+        "rank",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="1 = highest expected value; actions proven harmful come last, as a warning",
+    ),
+    Column("action", Text, nullable=False, comment="id of the action in the playbook"),
+    Column("strategy", Text, nullable=False, comment="what it is meant to achieve, as the playbook says"),
+    Column("channel", Text, nullable=False, comment="where, as the playbook says"),
+    Column("offer", Text, nullable=False, comment="what, as the playbook says"),
+    Column("timing", Text, nullable=False, comment="when, as the playbook says"),
+    Column(
+        "discount_limit", Double, nullable=False, comment="most that may be given away, share (0 to 1) of the order"
+    ),
+    Column("rationale", Text, nullable=False, comment="why this segment, in words with its figures and the shop's"),
+    Column(
+        "evidence",
+        Text,
+        nullable=False,
+        comment="untested (no campaign yet), testing (no verdict yet), proven or harmful",
+    ),
+    Column(
+        "uplift",
+        Numeric(18, 2),
+        comment="net spend more per treated customer, shop currency: as measured, or if untested the playbook's prior "
+        "less the discount; null if neither is known",
+    ),
+    Column("uplift_low", Numeric(18, 2), comment="lower end of the measured interval; null if untested"),
+    Column("uplift_high", Numeric(18, 2), comment="upper end of the measured interval; null if untested"),
+    Column(
+        "expected_value",
+        Numeric(18, 2),
+        comment="shop currency for the whole segment in 28 days: uplift if proven or harmful, else the prior less the "
+        "discount, times customers; null without a model",
+    ),
+    schema=MARTS,
+    comment="Grain: as_of, segment, rank. What to do about each segment, best first. Expected values of actions of one "
+    "segment are alternatives: do not sum them.",
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("campaign_id", Integer, Identity(always=True), primary_key=True, comment="number of the campaign"),
+    Column("name", Text, nullable=False, comment="name given at launch"),
+    Column("action", Text, nullable=False, comment="id of the action in the playbook; several: joined by ' + '"),
+    Column("arms", ARRAY(Text), nullable=False, comment="{treated}, or the actions that are compared"),
+    Column("arm_shares", ARRAY(Double), nullable=False, comment="share of the treated in each arm; sums to 1"),
+    Column("segment_ids", ARRAY(Integer), nullable=False, comment="segments that its customers were in at launch"),
+    _day("launched_on", "first business day of the campaign: spend counts from its start"),
+    _day("ends_on", "last business day of the campaign"),
+    _day("planned_end", "last business day as planned at launch"),
+    Column("control_share", Double, nullable=False, comment="share of its customers meant to be left alone, 0 to 1"),
+    Column(
+        "split",
+        Text,
+        nullable=False,
+        comment="random (the campaign draws among those not held out) or holdout (the shop's holdout is the control)",
+    ),
+    Column("follows", Integer, comment="earlier campaign whose learning it goes on with; null = none"),
+    _day("labels_of", "business day of the segment labels that were frozen at launch"),
+    Column("created_by", Text, nullable=False, comment="database role that launched it"),
+    Column("created_at", DateTime(timezone=True), nullable=False, comment="when it was launched"),
+    CheckConstraint("split in ('random', 'holdout')", name="campaigns_split"),
+    CheckConstraint("ends_on >= launched_on", name="campaigns_order"),
+    schema=MARTS,
+    comment="Grain: campaign. Launched with marts.launch_campaign or marts.launch_comparison, ended early with "
+    "marts.end_campaign; see docs/ACTIONS.md.",
+)
+
+campaign_members = Table(
+    "campaign_members",
+    metadata,
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False, comment="campaign, see marts.campaigns"),
+    Column("customer_id", Text, primary_key=True, comment="the shop's customer key, as text"),
+    Column("arm", Text, nullable=False, comment="control (leave alone), treated, or the action to try"),
+    Column("segment_id", Integer, nullable=False, comment="segment at launch; it does not follow the customer"),
+    schema=MARTS,
+    comment="Grain: campaign, customer. Who is in a campaign and in which group: frozen at launch. Write to nobody "
+    "whose arm is control.",
+)
+
+campaign_results = Table(
+    "campaign_results",
+    metadata,
+    _day("as_of", "business day up to whose end spend counts", key=True),
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False, comment="campaign, see marts.campaigns"),
+    Column(
+        "segment_id",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="segment at launch; -1 = all of the campaign",
+    ),
+    Column("arm", Text, primary_key=True, comment="treated, or the action of a campaign that compares several"),
+    Column("action", Text, nullable=False, comment="id of the action in the playbook"),
+    Column("days", Integer, nullable=False, comment="days since the launch, the first included"),
+    Column("treated", Integer, nullable=False, comment="customers of the arm who are still in the shop's data"),
+    Column("control", Integer, nullable=False, comment="customers left alone who are still in the shop's data"),
+    Column(
+        "sample_ratio_p",
+        Double,
+        nullable=False,
+        comment="chance of groups so far from the planned split; tiny = the groups are not comparable, no verdict",
+    ),
+    Column(
+        "control_spend",
+        Numeric(18, 2),
+        comment="net spend per customer left alone since the launch, shop currency; null for fewer than 10 customers",
+    ),
+    Column(
+        "uplift",
+        Numeric(18, 2),
+        comment="net spend more per treated customer since the launch, shop currency, adjusted for spend before it; "
+        "null if it cannot be told",
+    ),
+    Column("uplift_low", Numeric(18, 2), comment="lower end of the interval that may be looked at every night"),
+    Column("uplift_high", Numeric(18, 2), comment="upper end of it; all nights' intervals together cover with 95 %"),
+    Column(
+        "final_low",
+        Numeric(18, 2),
+        comment="lower end of the 95 % interval for one look at the planned last night; null on other nights",
+    ),
+    Column("final_high", Numeric(18, 2), comment="upper end of it"),
+    Column(
+        "evidence",
+        Text,
+        nullable=False,
+        comment="testing; proven if uplift_low is above 0; harmful if uplift_high is below 0",
+    ),
+    Column("message", Text, nullable=False, comment="the result in words, or why there is no verdict"),
+    schema=MARTS,
+    comment="Grain: as_of, campaign, segment, arm. What each campaign has brought so far. Nights are cumulative, and "
+    "segment -1 holds all: sum neither.",
+)
+
+campaign_allocation = Table(
+    "campaign_allocation",
+    metadata,
+    _day("as_of", "business day up to whose end spend counts", key=True),
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False, comment="campaign, see marts.campaigns"),
+    Column("arm", Text, primary_key=True, comment="action that competes"),
+    Column("customers", Integer, nullable=False, comment="customers of the arm who are still in the shop's data"),
+    Column(
+        "mean_spend",
+        Numeric(18, 2),
+        comment="net spend per customer since the launch, adjusted for spend before; null for fewer than 10 customers",
+    ),
+    Column("standard_error", Double, comment="of mean_spend, shop currency"),
+    Column(
+        "chance_best",
+        Double,
+        comment="chance that the arm is the best, given this campaign and those it follows; null if it cannot be told",
+    ),
+    Column("share_now", Double, nullable=False, comment="share of the treated in this campaign, 0 to 1"),
+    Column("share_next", Double, nullable=False, comment="share proposed for the next one; sums to 1 over the arms"),
+    schema=MARTS,
+    comment="Grain: as_of, campaign, arm; only campaigns that compare actions. How to split the next campaign "
+    "(Thompson sampling): marts.launch_comparison takes it with follows.",
 )

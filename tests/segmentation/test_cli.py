@@ -62,6 +62,8 @@ def test_setup_makes_a_warehouse_that_marketing_can_ask_and_may_be_repeated(serv
             ["demo", "--shop", "corner"], 1, "choose one of complete_journey, cdnow, simulated", id="no such shop"
         ),
         pytest.param(["run", "--day", "31.10.2017"], 2, "write YYYY-MM-DD", id="no day"),
+        pytest.param(["playbook", "check"], 0, "win_back: win-back", id="playbook"),
+        pytest.param(["playbook", "check", "none.yml"], 1, "playbook none.yml: it cannot be read", id="no playbook"),
         pytest.param(["stop"], 0, "No demo was started here", id="nothing to stop"),
         pytest.param(["--help"], 0, "benchmarks", id="help"),
     ],

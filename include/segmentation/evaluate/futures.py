@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -124,12 +124,29 @@ def _horizon(settings: Settings, day: date) -> list[date]:
 def _summed(connection: DuckDBPyConnection, settings: Settings, day: date) -> pd.DataFrame:
     # instants are compared with instants: the machine's own timezone must not matter
     connection.execute("set timezone = 'UTC'")
-    return connection.execute(
-        Path(__file__).with_name("sum_orders.sql").read_text(),
-        {
-            "start": day_interval(day, settings.timezone).end,
-            "end": day_interval(_horizon(settings, day)[-1], settings.timezone).end,
-            "returned": list(RETURNED_STATUSES),
-            "void": list(VOID_STATUSES),
-        },
-    ).df()
+    horizon = _horizon(settings, day)
+    return connection.execute(*sum_orders_query(settings, horizon[0], horizon[-1])).df()
+
+
+def sum_orders_query(settings: Settings, first: date, last: date) -> tuple[str, dict[str, Any]]:
+    """Return the query that sums the rows of ``horizon_orders`` from one day to another, and its values.
+
+    Parameters
+    ----------
+    settings : Settings
+        The shop's timezone.
+    first, last : date
+        Business days, both included; what happened to an order after ``last`` is not known.
+
+    Returns
+    -------
+    tuple of str and dict
+        DuckDB query with ``customer_id``, ``spend`` (shop currency, returns taken off) and ``orders``, one row per
+        customer who ordered; values to bind.
+    """
+    return Path(__file__).with_name("sum_orders.sql").read_text(), {
+        "start": day_interval(first, settings.timezone).start,
+        "end": day_interval(last, settings.timezone).end,
+        "returned": list(RETURNED_STATUSES),
+        "void": list(VOID_STATUSES),
+    }

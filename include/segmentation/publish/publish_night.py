@@ -13,6 +13,7 @@ from psycopg2 import sql
 from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, text
 
 from segmentation import runs
+from segmentation.actions.recommend import load_playbook, measure_and_recommend
 from segmentation.catalog import FEATURES, SEGMENTATIONS
 from segmentation.config import Settings
 from segmentation.errors import LedgerBehind, MissingInput
@@ -131,6 +132,8 @@ def publish_night(
     ------
     MissingInput
         If the segmentation or the features are not in the lake, or a label has no segment.
+    InvalidPlaybook
+        If the playbook of actions cannot be used.
     LedgerBehind
         If the labels of `base` are not in the lake.
     DatabaseUnreachable, LoginRefused, PermissionMissing, WarehouseNotReady, WarehouseBusy, WarehouseFull
@@ -141,6 +144,7 @@ def publish_night(
     if not (labels.exists() and description.exists()):
         raise MissingInput(f"segmentation {segmentation_version}", day, "Clear the task `cluster` of this run.")
     segmentation = json.loads(description.read_text())
+    playbook = load_playbook(settings.actions.playbook)
     with night_files(settings, day, labels, _base_labels(settings, base)) as duck:
         profiles = profile_segments(duck, day, {s["segment_id"]: s["distinctive"] for s in segmentation["segments"]})
         base_day = base.business_day if base else None
@@ -169,6 +173,8 @@ def publish_night(
             _replace(connection, segment_lifecycle, day, lifecycle)
             _replace(connection, segment_revenue_bridge, day, bridge_revenue(connection, day, base_day, profiles))
             _replace(connection, segment_affinities, day, affinities)
+            for table, rows in measure_and_recommend(connection, duck, settings, day, profiles, playbook):
+                _replace(connection, table, day, rows)
             _rewrite_described(connection, segments, segment_profiles, known, day, is_newest=following is None)
             _rewrite_described(connection, tastes, customer_taste_history, liked, day, is_newest=following is None)
             if following is None:

@@ -46,9 +46,9 @@ def grant_warehouse_roles(engine: Engine) -> None:
     """Give each role exactly its rights in the warehouse; may be repeated, and is after each migration.
 
     `segmentation_publish` reads and writes marts and ops, and owns nothing; which migrations have run it may
-    read, but not change. `marketing` reads marts and asks `marts.audience`, and nothing else.
-    `segmentation_extract` has nothing here. If the database is ours alone (no other schemas in it), nobody else may
-    connect to it.
+    read, but not change. `marketing` reads marts, may call the functions there, and nothing else.
+    `segmentation_extract` has nothing here.
+    If the database is ours alone (no other schemas in it), nobody else may connect to it.
 
     Parameters
     ----------
@@ -94,7 +94,9 @@ def grant_warehouse_roles(engine: Engine) -> None:
             "revoke insert, update, delete on {ops}.alembic_version from {publish}",
             "grant usage on schema {marts} to {marketing}",
             "grant select on all tables in schema {marts} to {marketing}",
-            "grant execute on function {marts}.audience(text, integer) to {publish}, {marketing}",
+            # the functions that launch and end campaigns, and the like
+            "revoke execute on all functions in schema {marts} from public",
+            "grant execute on all functions in schema {marts} to {publish}, {marketing}",
             "alter default privileges in schema {marts}, {ops} "
             "grant select, insert, update, delete on tables to {publish}",
             "alter default privileges in schema {marts} grant select on tables to {marketing}",
