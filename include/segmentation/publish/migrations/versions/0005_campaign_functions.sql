@@ -27,10 +27,6 @@ declare
     treated bigint;
     held bigint;
     frozen date;
-    consent_known boolean := exists (
-        select from pg_attribute
-        where attrelid = 'marts.customer_segments'::regclass and attname = 'may_contact' and not attisdropped
-    );
 begin
     select max(as_of) into newest from marts.customer_segments;
     if newest is null then
@@ -142,8 +138,8 @@ begin
         from marts.customer_segments as c
         where c.segment_id = any (launch_comparison.segment_ids)
             and (launch_comparison.split = 'holdout' or not c.holdout)
-            -- false = refused; the column is there only where the shop maps consent
-            and (not consent_known or coalesce((to_jsonb(c) ->> 'may_contact')::boolean, true))
+            -- null = the shop does not say
+            and c.may_contact is not false
     ),
 
     campaign as (
