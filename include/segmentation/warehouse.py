@@ -44,7 +44,10 @@ customer_segments = Table(
     _day("since", "first business day of the present, unbroken stay in this segment"),
     Column("previous_segment_id", Integer, comment="segment before this one; null if there was none"),
     Column(
-        "confidence", Double, nullable=False, comment="0 to 1: how clearly nearer this segment is than the next one"
+        "confidence",
+        Double,
+        nullable=False,
+        comment="chance (0 to 1) that the segment would be the same, had other customers been in the shop",
     ),
     Column("reasons", ARRAY(Text), nullable=False, comment="what sets this customer apart, in words, strongest first"),
     Column("rfm_segment", Text, nullable=False, comment="the classic recency-frequency-monetary name, for comparison"),

@@ -421,11 +421,14 @@ def _settle(
     """Return each customer's segment id and confidence, (B,) each, after hysteresis."""
     if grouping.fitted is None:
         return found.ids[grouping.codes], np.ones(len(grouping.codes))
-    away = grouping.fitted.distances(outlook.space(outlook.table))
+    values = outlook.space(outlook.table)
+    away = grouping.fitted.distances(values)
     place = np.searchsorted(found.ids, held).clip(max=len(found.ids) - 1)
     own = np.where(found.ids[place] == held, place, hysteresis.NONE)
     chosen = hysteresis.hold(away, own, settings.clusters.hysteresis)
-    return found.ids[chosen], confidence.margin(away, chosen)
+    margins = confidence.margin(away, chosen)
+    again = confidence.agreement(values, grouping.fitted, chosen, settings.clusters.bootstraps, settings.clusters.seed)
+    return found.ids[chosen], confidence.calibrated(margins, *again)
 
 
 def _describe(

@@ -68,7 +68,7 @@ SHOPS = {
         load=lambda server, customers, database: simulator.load_simulated(server, customers, database=database),
         timezone=simulator.TIMEZONE,
         currency=simulator.CURRENCY,
-        mapping=None,
+        mapping=simulator.MAPPING,
         demo_days=simulator.DEMO_DAYS,
         description="a simulated shop with every table and event type, and planted types of customers",
         licence="made by this product, from a seed",

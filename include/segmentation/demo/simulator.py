@@ -19,6 +19,7 @@ types overlap. The truth lies in schema `simulation` only, which the extract rol
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 from sqlalchemy import Connection, text
@@ -38,10 +39,21 @@ from segmentation.demo.simulate_rows import CURRENCY, Shop, write_rows
 from segmentation.demo.source import LoadReport, copy_frame, load_source
 from segmentation.errors import InvalidSetting
 
-__all__ = ["CURRENCY", "DEMO_DAYS", "FIRST_DAY", "LAST_DAY", "TIMEZONE", "Shop", "load_simulated", "simulate"]
+__all__ = [
+    "CURRENCY",
+    "DEMO_DAYS",
+    "FIRST_DAY",
+    "LAST_DAY",
+    "MAPPING",
+    "TIMEZONE",
+    "Shop",
+    "load_simulated",
+    "simulate",
+]
 
 FIRST_DAY = date(2025, 1, 1)
 LAST_DAY = date(2025, 12, 31)
+MAPPING = Path(__file__).with_name("simulated_mapping.yml")
 DEMO_DAYS = tuple(date(2025, 11, 10) + timedelta(days=offset) for offset in range(7))
 TIMEZONE = "Europe/Berlin"
 

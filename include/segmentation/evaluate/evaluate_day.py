@@ -179,7 +179,7 @@ def _usefulness(
     model = labelled[RFM_GRID]
     if outlook.matured is not None and segmentation.algorithm != RFM:
         rows = outlook.matured
-        fitted = _fitted(settings, segmentation, labels, outlook)
+        fitted = fitted_of(settings, segmentation, labels, outlook)
         codes = nearest(fitted, _space(segmentation, rows))
         model = pd.Series(codes, pd.Index(rows["customer_id"].to_numpy()))
         held_out = model.index[rows["held_out"].to_numpy(dtype=bool)]
@@ -218,7 +218,7 @@ def _space(segmentation: Segmentation, rows: pd.DataFrame) -> NDArray[np.float64
     return space(rows, segmentation.outlook_columns, np.array(segmentation.outlook_weights))
 
 
-def _fitted(settings: Settings, segmentation: Segmentation, labels: pd.DataFrame, outlook: Outlook) -> Fitted:
+def fitted_of(settings: Settings, segmentation: Segmentation, labels: pd.DataFrame, outlook: Outlook) -> Fitted:
     """Return tonight's segments as what customers of another day can be near to."""
     if segmentation.algorithm == kmeans.KMEANS:
         return kmeans.Centroids(segmentation.centroids)
