@@ -313,6 +313,15 @@ def bench_stillness(
     typer.echo(f"mean moved {nights['moved_share'].mean():.2%}; {cost}")
 
 
+@bench.command("confidence")
+def bench_confidence(day: Annotated[str, typer.Option(help="business day, YYYY-MM-DD")]) -> None:
+    """Run one night from nothing, and tell whether customers are as sure of their segment as it says."""
+    from segmentation.bench.quality import score_confidence
+
+    chosen, _, _ = _databases(None, None)
+    typer.echo(score_confidence(chosen, _day(day)).to_string(index=False))
+
+
 @bench.command("planted")
 def bench_planted(
     customers: Annotated[int, typer.Option(min=1, help="customers of each shop")] = 5000,

@@ -13,10 +13,12 @@ from sklearn.metrics import adjusted_rand_score
 from segmentation.bench.future import FIGURES, score_labels
 from segmentation.bench.replay import replaying, run_again, segments_of
 from segmentation.calendar import days_between
-from segmentation.clusters import kmeans
-from segmentation.clusters.inputs import read_outlook, read_static
+from segmentation.catalog import NO_ORDER_SEGMENT, RFM
+from segmentation.clusters import confidence, kmeans, segmentation_file
+from segmentation.clusters.inputs import read_outlook, read_static, space
 from segmentation.config import Settings
 from segmentation.evaluate.baselines import baseline_labels
+from segmentation.evaluate.evaluate_day import fitted_of
 from segmentation.evaluate.futures import known_future
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 STATIC_ONLY = "static features only"
 #: Moves undone within so many days are counted.
 UNDONE_DAYS = 7
+#: Resamples that confidence is held against.
+RESAMPLES = 20
 
 
 def score_families(
@@ -135,6 +139,42 @@ def score_stillness(settings: Settings, first: date, last: date, source_url: str
     nights.insert(5, "undone_share", _undone(labels))
     cost = f"spend R² {kept[2]:.3f} and log orders R² {kept[3]:.3f} on the horizon after {last}, {against}"
     return nights.round(4), cost
+
+
+def score_confidence(settings: Settings, day: date) -> pd.DataFrame:
+    """Hold the confidence of one night, run again from nothing, against resamples that it was not made from.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of a lake whose checked rows reach to ``day``.
+    day : date
+        Business day.
+
+    Returns
+    -------
+    DataFrame
+        ``from``, ``to``, ``customers``, ``confidence`` (mean of what was said), ``same_segment`` (share of `RESAMPLES`
+        in which these customers got the same segment); no rows for RFM segments, which are a rule.
+    """
+    with replaying(settings) as apart:
+        night = run_again(apart, day, None).night
+        segmentation, labels = segmentation_file.read(apart.lake, day, night.segmentation_version)
+        outlook = read_outlook(apart.lake, day, read_static(apart.lake, day))
+        rows: list[tuple[float, float, int, float, float]] = []
+        if segmentation.algorithm != RFM:
+            placed = labels[labels["segment_id"] != NO_ORDER_SEGMENT].set_index("customer_id")
+            placed = placed.loc[outlook.table["customer_id"]]
+            chosen = pd.Index([segment.segment_id for segment in segmentation.active]).get_indexer(
+                pd.Index(placed["segment_id"])
+            )
+            values = space(outlook.table, segmentation.outlook_columns, np.array(segmentation.outlook_weights))
+            fitted = fitted_of(apart, segmentation, labels, outlook)
+            seed = apart.clusters.seed + RESAMPLES
+            judged, agree = confidence.agreement(values, fitted, chosen.astype(np.int64), RESAMPLES, seed)
+            said = placed["confidence"].to_numpy(dtype=float)[judged]
+            rows = confidence.reliability(said, agree, np.array([0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0]))
+    return pd.DataFrame(rows, columns=["from", "to", "customers", "confidence", "same_segment"]).round(3)
 
 
 def _with_encoder(settings: Settings, family: str, seed: int) -> Settings:
