@@ -17,13 +17,16 @@ from segmentation import runs
 from segmentation.catalog import FEATURES, SEGMENTATIONS
 from segmentation.config import Settings
 from segmentation.errors import LedgerBehind, MissingInput
+from segmentation.publish.map_customers import map_customers, mix_tastes
 from segmentation.publish.profiles import count_transitions, night_files, profile_segments
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.runs import PublishedNight, StaleDay
 from segmentation.warehouse import (
+    customer_map,
     customer_segment_history,
     customer_taste_history,
     segment_profiles,
+    segment_tastes,
     segment_transitions,
     segments,
     tastes,
@@ -152,6 +155,8 @@ def publish_night(
             )
             _replace(connection, segment_profiles, day, profiles)
             _replace(connection, segment_transitions, day, transitions)
+            _replace(connection, customer_map, day, map_customers(duck, day, segmentation))
+            _replace(connection, segment_tastes, day, mix_tastes(duck, day))
             _rewrite_described(connection, segments, segment_profiles, known, day, is_newest=following is None)
             _rewrite_described(connection, tastes, customer_taste_history, liked, day, is_newest=following is None)
             if following is None:
