@@ -23,6 +23,7 @@ from segmentation.config import settings
 from segmentation_airflow.assets import CUSTOMER_SEGMENTS, announce
 from segmentation_airflow.data_docs import with_data_docs
 from segmentation_airflow.schedule import BEGINNING, after_each_day, end_of_schedule
+from segmentation_airflow.segments_page import with_report
 from segmentation_airflow.step import DEFAULTS, Report, step
 from segmentation_airflow.tonight import Tonight, base_of, report
 from segmentation_airflow.wait import WaitForSource
@@ -96,11 +97,14 @@ def evaluate(night: Tonight, built: Report, labels: Report) -> Report:
 @step(outlets=[CUSTOMER_SEGMENTS])
 def publish(night: Tonight, built: Report, labels: Report, verdict: Report) -> Report:
     """Write the tables in one transaction, unless a gate holds the night."""
+    from segmentation.pages.night_report import keep_report
     from segmentation.publish.publish_night import publish_night
 
     night.require_passed(verdict)
     asked = (labels["segmentation_version"], base_of(built), night.warehouse, night.run_id, night.now)
-    return announce(CUSTOMER_SEGMENTS, report(publish_night(night.settings, night.day, *asked)), night.day)
+    published = report(publish_night(night.settings, night.day, *asked))
+    keep_report(night.settings, night.day, night.warehouse)
+    return announce(CUSTOMER_SEGMENTS, published, night.day)
 
 
 @dag(
@@ -113,7 +117,8 @@ def nightly() -> None:
     """Wire the night."""
     begun = WaitForSource(task_id="wait_for_source", last_task="publish"), extract(), with_data_docs(validate())
     labels = cluster(built := features())
-    chain(*begun, built, encode(built), labels, verdict := evaluate(built, labels), publish(built, labels, verdict))
+    chain(*begun, built, encode(built), labels, verdict := evaluate(built, labels))
+    chain(verdict, with_report(publish(built, labels, verdict)))
 
 
 nightly()

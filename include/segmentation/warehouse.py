@@ -14,6 +14,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Double,
+    Identity,
     Index,
     Integer,
     MetaData,
@@ -289,8 +290,8 @@ customer_map = Table(
     ),
     Column("customers", Integer, nullable=False, comment="customers whom the points, a sample, stand for"),
     schema=MARTS,
-    comment="Grain: as_of. The customers' places in the space of the segments, projected to two dimensions: a sample of "
-    "at most 5,000 points without ids; a segment of fewer than 10 customers is left out. Points of two days are not "
+    comment="Grain: as_of. The customers' places in the space of the segments, projected to two dimensions: a sample "
+    "of at most 5,000 points without ids; a segment of fewer than 10 customers is left out. Points of two days are not "
     "the same customers. No row for a night without a model.",
 )
 
@@ -408,7 +409,7 @@ models = Table(
 downloads = Table(
     "downloads",
     metadata,
-    Column("download_id", BigInteger, primary_key=True, comment="number of the entry"),
+    Column("download_id", BigInteger, Identity(), primary_key=True, comment="number of the entry"),
     Column(
         "at", DateTime(timezone=True), nullable=False, server_default=text("now()"), comment="when it was asked for"
     ),

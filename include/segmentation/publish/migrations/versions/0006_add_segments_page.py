@@ -66,9 +66,7 @@ def upgrade() -> None:
             nullable=False,
             comment="share (0 to 1) of the customers' variance that the two components keep",
         ),
-        sa.Column(
-            "customers", sa.Integer(), nullable=False, comment="customers whom the points, a sample, stand for"
-        ),
+        sa.Column("customers", sa.Integer(), nullable=False, comment="customers whom the points, a sample, stand for"),
         schema="marts",
         comment=(
             "Grain: as_of. The customers' places in the space of the segments, projected to two dimensions: a sample "
@@ -78,7 +76,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "downloads",
-        sa.Column("download_id", sa.BigInteger(), primary_key=True, comment="number of the entry"),
+        sa.Column("download_id", sa.BigInteger(), sa.Identity(), primary_key=True, comment="number of the entry"),
         sa.Column(
             "at",
             sa.DateTime(timezone=True),
@@ -102,9 +100,7 @@ def upgrade() -> None:
         sa.Column("as_of", sa.Date(), comment="business day of the labels handed out; null = there were none"),
         sa.Column("rows", sa.Integer(), nullable=False, comment="customers handed out"),
         schema="ops",
-        comment=(
-            "Grain: download or look-up. Who took customers out of the Segments page, written before they leave."
-        ),
+        comment=("Grain: download or look-up. Who took customers out of the Segments page, written before they leave."),
     )
     op.create_index("downloads_at", "downloads", ["at"], schema="ops")
 
