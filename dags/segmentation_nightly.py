@@ -22,8 +22,8 @@ from airflow.sdk import Param, chain, dag
 from segmentation.config import settings
 from segmentation_airflow.assets import CUSTOMER_SEGMENTS, announce
 from segmentation_airflow.data_docs import with_data_docs
+from segmentation_airflow.report_link import with_report
 from segmentation_airflow.schedule import BEGINNING, after_each_day, end_of_schedule
-from segmentation_airflow.segments_page import with_report
 from segmentation_airflow.step import DEFAULTS, Report, step
 from segmentation_airflow.tonight import Tonight, base_of, report
 from segmentation_airflow.wait import WaitForSource

@@ -6,9 +6,9 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from segmentation_airflow import data_docs, segments_page
+from segmentation_airflow import data_docs, report_link
 from segmentation_airflow.data_docs import data_docs_app
-from segmentation_airflow.segments_page import segments_app
+from segmentation_airflow.segments_page import EXTERNAL_VIEW, segments_app
 
 
 class SegmentationPlugin(AirflowPlugin):
@@ -17,6 +17,6 @@ class SegmentationPlugin(AirflowPlugin):
     name = "segmentation"
     fastapi_apps: list[Any] = [  # noqa: RUF012
         {"app": data_docs_app(), "url_prefix": data_docs.URL_PREFIX, "name": "Data Docs"},
-        {"app": segments_app(), "url_prefix": segments_page.URL_PREFIX, "name": "Segments"},
+        {"app": segments_app(), "url_prefix": report_link.URL_PREFIX, "name": "Segments"},
     ]
-    external_views: list[Any] = [segments_page.EXTERNAL_VIEW]  # noqa: RUF012
+    external_views: list[Any] = [EXTERNAL_VIEW]  # noqa: RUF012

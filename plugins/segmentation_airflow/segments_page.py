@@ -6,11 +6,19 @@ import logging
 import secrets
 from datetime import date
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs
 
-from airflow.sdk import BaseOperatorLink
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
+from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_authenticated
 from airflow.sdk.configuration import conf
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 
 from segmentation.catalog import NIGHTLY_DAG
 from segmentation.config import settings
@@ -27,17 +35,11 @@ from segmentation.errors import (
 )
 from segmentation.pages.reader import Warehouse
 from segmentation.pages.rendering import CONTENT_SECURITY_POLICY, REPORT_POLICY, STATIC, Viewer, render
+from segmentation_airflow.report_link import URL_PREFIX
 from segmentation_airflow.urls import MARKETING, WAREHOUSE, url_of
-
-if TYPE_CHECKING:
-    from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-    from airflow.sdk.definitions.xcom_arg import PlainXComArg
-    from fastapi import FastAPI, Request
-    from fastapi.responses import HTMLResponse
 
 logger = logging.getLogger(__name__)
 
-URL_PREFIX = "/segmentation/segments"
 #: How the page gets into the navigation.
 EXTERNAL_VIEW = {
     "name": "Segments",
@@ -100,9 +102,6 @@ def warehouse() -> Warehouse:
 
 def may_read(user: BaseUser) -> bool:
     """Tell whether a user may see the page: who may read the nightly DAG."""
-    from airflow.api_fastapi.app import get_auth_manager
-    from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
-
     return get_auth_manager().is_authorized_dag(method="GET", details=DagDetails(id=NIGHTLY_DAG), user=user)
 
 
@@ -111,52 +110,48 @@ def may_see(user: BaseUser, view: str) -> bool:
 
     The simple auth manager lets every viewer into a custom view, so there it takes the role op or admin.
     """
-    from airflow.api_fastapi.app import get_auth_manager
-    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
-    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-
     manager = get_auth_manager()
     if isinstance(manager, SimpleAuthManager):
         return isinstance(user, SimpleAuthManagerUser) and (user.role or "").lower() in ("op", "admin")
     return manager.is_authorized_custom_view(method="GET", resource_name=view, user=user)
 
 
+def _reader(user: GetUserDep) -> BaseUser:
+    if not may_read(user):
+        raise _Refused(f"permission to read the DAG {NIGHTLY_DAG}")
+    return user
+
+
+def _customers_reader(user: Annotated[Any, Depends(_reader)]) -> BaseUser:
+    if not may_see(user, CUSTOMERS_VIEW):
+        raise _Refused(_role_needed(CUSTOMERS_VIEW))
+    return user
+
+
+def _audience_taker(user: Annotated[Any, Depends(_reader)]) -> BaseUser:
+    if not may_see(user, AUDIENCES_VIEW):
+        raise _Refused(_role_needed(AUDIENCES_VIEW))
+    return user
+
+
+async def _form(request: Request) -> dict[str, str]:
+    # the browser says where a form comes from: another site's page must not use this user's cookie
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise _Refused("a form of this page itself")
+    body = await request.body()
+    if len(body) > _FORM_LIMIT_BYTES:
+        raise HTTPException(413, "This form is too long.")
+    return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+
+
+Reader = Annotated[Any, Depends(_reader)]
+CustomersReader = Annotated[Any, Depends(_customers_reader)]
+AudienceTaker = Annotated[Any, Depends(_audience_taker)]
+Form = Annotated[dict[str, str], Depends(_form)]
+
+
 def segments_app() -> FastAPI:
     """Make the app: every route for users who may read the DAG, two of them for fewer."""
-    from airflow.api_fastapi.core_api.security import GetUserDep, requires_authenticated
-    from fastapi import Depends, FastAPI, HTTPException
-    from fastapi.exceptions import RequestValidationError
-    from fastapi.responses import FileResponse, HTMLResponse, Response, StreamingResponse
-
-    def reader(user: GetUserDep) -> BaseUser:
-        if not may_read(user):
-            raise _Refused(f"permission to read the DAG {NIGHTLY_DAG}")
-        return user
-
-    def customers_reader(user: Annotated[Any, Depends(reader)]) -> BaseUser:
-        if not may_see(user, CUSTOMERS_VIEW):
-            raise _Refused(_role_needed(CUSTOMERS_VIEW))
-        return user
-
-    def audience_taker(user: Annotated[Any, Depends(reader)]) -> BaseUser:
-        if not may_see(user, AUDIENCES_VIEW):
-            raise _Refused(_role_needed(AUDIENCES_VIEW))
-        return user
-
-    async def form(request: Request) -> dict[str, str]:
-        # the browser says where a form comes from: another site's page must not use this user's cookie
-        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-            raise _Refused("a form of this page itself")
-        body = await request.body()
-        if len(body) > _FORM_LIMIT_BYTES:
-            raise HTTPException(413, "This form is too long.")
-        return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
-
-    Reader = Annotated[Any, Depends(reader)]
-    CustomersReader = Annotated[Any, Depends(customers_reader)]
-    AudienceTaker = Annotated[Any, Depends(audience_taker)]
-    Form = Annotated[dict[str, str], Depends(form)]
-
     app = FastAPI(
         title="Segments",
         dependencies=[Depends(requires_authenticated())],
@@ -349,22 +344,3 @@ def _in_words(error: SegmentationError) -> tuple[str, str]:
         if isinstance(error, kind):
             return title, remedy
     return "The page cannot be made", "The API server's log says why."
-
-
-class ReportLink(BaseOperatorLink):
-    """The button "Report" of the publish task: the night in one page."""
-
-    name = "Report"
-
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the address of the report of the run's business day."""
-        from segmentation_airflow.tonight import tonight
-
-        base = conf.get("api", "base_url", fallback="/").rstrip("/")
-        return f"{base}{URL_PREFIX}/report/{tonight(ti_key.get_template_context()).day}"
-
-
-def with_report(task: PlainXComArg) -> PlainXComArg:
-    """Give a task the link to its night's report."""
-    task.operator.operator_extra_links = (ReportLink(),)
-    return task

@@ -27,11 +27,13 @@ def over_time(rows: Sequence[dict[str, Any]], names: Sequence[str], what: str, n
     bars = len(days) <= _BARS_UP_TO
     used = {row["segment"] for row in rows}
     values = [{"day": row["day"].isoformat(), "segment": row["segment"], "value": _plain(row["value"])} for row in rows]
-    x: Spec = (
-        {"field": "day", "type": "ordinal", "title": None, "axis": {"labelAngle": 0, "labelOverlap": True}}
-        if bars
-        else {"field": "day", "type": "temporal", "title": None, "scale": {"type": "utc"}, "axis": {"tickCount": 6}}
-    )
+    x: Spec = {"field": "day", "title": None}
+    if bars:
+        # the month and the day
+        axis = {"labelAngle": 0, "labelOverlap": True, "labelExpr": "slice(datum.value, 5)"}
+        x |= {"type": "ordinal", "axis": axis}
+    else:
+        x |= {"type": "temporal", "scale": {"type": "utc"}, "axis": {"tickCount": 6}}
     return _spec(
         values,
         240,
@@ -105,8 +107,12 @@ def versus_shop(rows: Sequence[dict[str, Any]]) -> Spec:
             "color": {
                 "field": "more",
                 "type": "nominal",
-                "scale": {"domain": ["more than the shop", "less than the shop"]},
-                "legend": {"orient": "top", "title": None},
+                "scale": {"domain": ["", "more than the shop", "less than the shop"]},
+                "legend": {
+                    "orient": "top",
+                    "title": None,
+                    "values": ["more than the shop", "less than the shop"],
+                },
             },
             "tooltip": [{"field": "measure"}, {"field": "ratio", "title": "times the shop's", "format": ".2f"}],
         },
@@ -210,7 +216,7 @@ def segment_colour(names: Sequence[str], used: set[str]) -> Spec:
         "legend": {
             "title": None,
             "values": [name for name in names if name in used],
-            "labelLimit": 260,
+            "labelLimit": 190,
             "symbolType": "circle",
             "symbolOpacity": 1,
         },

@@ -16,7 +16,7 @@ from segmentation.pages.reader import Reading, Row, Warehouse
 #: Days that the moves in and out look back.
 MOVES_DAYS = 28
 #: A ratio to the shop is drawn up to this and its reciprocal.
-_RATIO_LIMIT = 16.0
+_RATIO_LIMIT = 8.0
 
 # column of the profile, what it is called, how it is shown
 MEASURES = (
@@ -163,6 +163,9 @@ def compare(profile: Row, shop: Mapping[str, float]) -> list[dict[str, Any]]:
             ratio = value / usual
         elif ratio:
             usual = value / ratio if value else usual
+        if not value and not usual:
+            # a shop without visits, returns or campaigns
+            continue
         low, high = (_number(profile.get(f"{column}_{end}")) for end in ("low", "high"))
         rows.append(
             {"measure": measure, "kind": kind, "value": value, "shop": usual, "ratio": ratio, "low": low, "high": high}

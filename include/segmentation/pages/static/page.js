@@ -21,9 +21,12 @@
         labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal",
       },
       legend: { labelColor: ink, titleColor: soft, labelFontSize: 12, rowPadding: 3 },
-      mark: { color: palette[0] },
+      mark: { color: palette[1] },
       range: { category: palette },
-      style: { shop: { fill: ink }, "flow-label": { fill: ink, fontSize: 13 } },
+      style: {
+        shop: { color: ink, fill: ink },
+        "flow-label": { fill: ink, fontSize: 13, font: font },
+      },
     };
   }
 
@@ -60,7 +63,7 @@
       if (spec.$schema.indexOf("vega-lite") >= 0) {
         // beside a narrow chart a legend leaves no room for it
         if (place.clientWidth < 640) look.legend.orient = "bottom", (look.legend.columns = 2);
-        spec = vegaCharts.compile(spec, { config: look }).spec;
+        spec = vegaCharts.compile(spec, { config: look, logger: vegaCharts.logger(1) }).spec;
         look = undefined;
       }
       place.replaceChildren();
