@@ -216,7 +216,6 @@ def segment_colour(names: Sequence[str], used: set[str]) -> Spec:
         "legend": {
             "title": None,
             "values": [name for name in names if name in used],
-            "labelLimit": 190,
             "symbolType": "circle",
             "symbolOpacity": 1,
         },

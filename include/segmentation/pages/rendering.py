@@ -95,7 +95,7 @@ def count(number: int | None) -> str:
     """
     if number is None:
         return _NOTHING
-    return f"<{MINIMUM_SHOWN}" if is_small(number) else f"{number:,d}"
+    return f"<{MINIMUM_SHOWN}" if is_small(number) else f"{number:,}"
 
 
 def percent(share: float | None) -> str:
@@ -121,7 +121,7 @@ def money(amount: float | Decimal | None, currency: str = "") -> str:
     """
     if amount is None:
         return _NOTHING
-    figure = f"{amount:,.0f}" if abs(amount) >= 100 else f"{amount:,.2f}"
+    figure = f"{amount:,.0f}" if abs(float(amount)) >= 100 else f"{amount:,.2f}"
     return f"{figure} {currency}".strip()
 
 

@@ -98,9 +98,9 @@ def mix_tastes(duck: DuckDBPyConnection, day: date) -> list[dict[str, Any]]:
 def _in_words(columns: Sequence[str], axis: np.ndarray) -> str:
     """Name the two columns that weigh most in an axis, with the direction of the second."""
     first, second = np.abs(axis).argsort()[::-1][:2]
-    words = f"more {_words(columns[first])}"
+    words = f"higher {_words(columns[first])}"
     if abs(axis[second]) >= abs(axis[first]) / 3:
-        words += f", {'more' if axis[second] > 0 else 'less'} {_words(columns[second])}"
+        words += f", {'higher' if axis[second] > 0 else 'lower'} {_words(columns[second])}"
     return words
 
 

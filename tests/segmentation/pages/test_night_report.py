@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from typer.testing import CliRunner
 
+from segmentation.cli import app
 from segmentation.config import Settings
 from segmentation.errors import NotThere
 from segmentation.pages.night_report import keep_report, night_report, report_file
@@ -52,3 +54,12 @@ def test_a_report_that_fails_does_not_fail_the_night(
 
 def test_the_same_night_gives_the_same_bytes(shop: Shop) -> None:
     assert night_report(shop.pages, LAST, "EUR") == night_report(shop.pages, LAST, "EUR")
+
+
+def test_the_command_writes_it(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "night.html"
+    url = shop.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    monkeypatch.setenv("AIRFLOW_CONN_SEGMENTATION_WAREHOUSE", url)
+    answer = CliRunner().invoke(app, ["report", "--day", str(LAST), "--to", str(target)])
+    assert answer.exit_code == 0, answer.output
+    assert target.read_text().startswith("<!doctype html>")

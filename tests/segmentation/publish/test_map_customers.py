@@ -41,8 +41,8 @@ def label(duck: duckdb.DuckDBPyConnection, sizes: dict[int, int], seed: int = 1)
 def test_axes_point_where_what_weighs_most_grows(duck: duckdb.DuckDBPyConnection) -> None:
     label(duck, {1: 40, 2: 40, 3: 9})
     (row,) = map_customers(duck, DAY, COLUMNS)
-    assert row["x_axis"].startswith("more expected spend")
-    assert row["y_axis"].startswith("more expected orders")
+    assert row["x_axis"].startswith("higher expected spend")
+    assert row["y_axis"].startswith("higher expected orders")
     x, segments = np.array(row["x"]), np.array(row["segment_ids"])
     assert x[segments == 2].mean() > x[segments == 1].mean() + 2
     assert set(segments) == {1, 2}, "a segment of 9 customers is left out"

@@ -20,7 +20,7 @@
         labelColor: soft, titleColor: soft, gridColor: line, domainColor: line, tickColor: line,
         labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal",
       },
-      legend: { labelColor: ink, titleColor: soft, labelFontSize: 12, rowPadding: 3 },
+      legend: { labelColor: ink, titleColor: soft, labelFontSize: 12, rowPadding: 3, labelLimit: 280 },
       mark: { color: palette[1] },
       range: { category: palette },
       style: {
@@ -62,7 +62,9 @@
       var look = config();
       if (spec.$schema.indexOf("vega-lite") >= 0) {
         // beside a narrow chart a legend leaves no room for it
-        if (place.clientWidth < 640) look.legend.orient = "bottom", (look.legend.columns = 2);
+        if (place.clientWidth < 640) {
+          Object.assign(look.legend, { orient: "bottom", columns: 2, labelLimit: (place.clientWidth - 110) / 2 });
+        }
         spec = vegaCharts.compile(spec, { config: look, logger: vegaCharts.logger(1) }).spec;
         look = undefined;
       }
