@@ -6,8 +6,8 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from segmentation_airflow import data_docs, report_link
-from segmentation_airflow.data_docs import data_docs_app
+from segmentation_airflow.data_docs import URL_PREFIX, data_docs_app
+from segmentation_airflow.links import SEGMENTS_PREFIX
 from segmentation_airflow.segments_page import EXTERNAL_VIEW, segments_app
 
 
@@ -16,7 +16,7 @@ class SegmentationPlugin(AirflowPlugin):
 
     name = "segmentation"
     fastapi_apps: list[Any] = [  # noqa: RUF012
-        {"app": data_docs_app(), "url_prefix": data_docs.URL_PREFIX, "name": "Data Docs"},
-        {"app": segments_app(), "url_prefix": report_link.URL_PREFIX, "name": "Segments"},
+        {"app": data_docs_app(), "url_prefix": URL_PREFIX, "name": "Data Docs"},
+        {"app": segments_app(), "url_prefix": SEGMENTS_PREFIX, "name": "Segments"},
     ]
     external_views: list[Any] = [EXTERNAL_VIEW]  # noqa: RUF012

@@ -35,7 +35,7 @@ from segmentation.errors import (
 )
 from segmentation.pages.reader import Warehouse
 from segmentation.pages.rendering import CONTENT_SECURITY_POLICY, REPORT_POLICY, STATIC, Viewer, render
-from segmentation_airflow.report_link import URL_PREFIX
+from segmentation_airflow.links import SEGMENTS_PREFIX
 from segmentation_airflow.urls import MARKETING, WAREHOUSE, url_of
 
 logger = logging.getLogger(__name__)
@@ -43,11 +43,11 @@ logger = logging.getLogger(__name__)
 #: How the page gets into the navigation.
 EXTERNAL_VIEW = {
     "name": "Segments",
-    "href": f"{URL_PREFIX.lstrip('/')}/",
+    "href": f"{SEGMENTS_PREFIX.lstrip('/')}/",
     "destination": "nav",
     "url_route": "segments",
-    "icon": f"{URL_PREFIX.lstrip('/')}/static/segments.svg",
-    "icon_dark_mode": f"{URL_PREFIX.lstrip('/')}/static/segments-dark.svg",
+    "icon": f"{SEGMENTS_PREFIX.lstrip('/')}/static/segments.svg",
+    "icon_dark_mode": f"{SEGMENTS_PREFIX.lstrip('/')}/static/segments-dark.svg",
 }
 #: What a role needs besides reading the DAG, see `airflow roles add-perms`.
 CUSTOMERS_VIEW, AUDIENCES_VIEW = "Segment customers", "Segment audiences"
@@ -248,7 +248,7 @@ def segments_app() -> FastAPI:
         return FileResponse(file, media_type=_STATIC_TYPES[file.suffix], headers=headers)
 
     def problem(request: Request, status: int, title: str, *lines: str) -> Response:
-        below = request.url.path.rpartition(URL_PREFIX)[2].strip("/")
+        below = request.url.path.rpartition(SEGMENTS_PREFIX)[2].strip("/")
         viewer = Viewer(".." if "/" in below else ".")
         html = render("problem.html", {"problem": title, "lines": lines}, viewer, "")
         return HTMLResponse(html, status_code=status, headers=_HEADERS)

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 from segmentation.config import settings
 from segmentation.demo.postgres import Server
 from segmentation_airflow import segments_page
-from segmentation_airflow.report_link import URL_PREFIX
+from segmentation_airflow.links import SEGMENTS_PREFIX
 
 from ..segmentation.pages.conftest import HOSTILE, LAST, Shop, add_later_tables, pages, shop  # noqa: F401 (fixtures)
 
@@ -72,7 +72,7 @@ def ask(client: TestClient, path: str, user: str = "admin", method: str = "GET",
     passwords = json.loads(Path(os.environ["AIRFLOW_HOME"], "simple_auth_manager_passwords.json.generated").read_text())
     token = client.post("/auth/token", json={"username": user, "password": passwords[user]}).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
-    return client.request(method, URL_PREFIX + path, headers=headers, data=form or None)
+    return client.request(method, SEGMENTS_PREFIX + path, headers=headers, data=form or None)
 
 
 def logged(owner: Engine) -> list[tuple[object, ...]]:
@@ -83,7 +83,7 @@ def logged(owner: Engine) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize(("method", "path"), [*(("GET", path) for path in READER_PATHS), *CUSTOMER_PATHS])
 def test_the_anonymous_get_nothing(airflow_app: TestClient, published: Engine, method: str, path: str) -> None:
-    answer = airflow_app.request(method, URL_PREFIX + path)
+    answer = airflow_app.request(method, SEGMENTS_PREFIX + path)
     assert answer.status_code == 401
     assert answer.json() == {"detail": "Not authenticated"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -18,6 +18,8 @@ from segmentation.pages.reader import Warehouse
 from segmentation.pages.rendering import render_part, render_report
 from segmentation.pages.runs_view import runs_view
 from segmentation.pages.segment_view import describe_segment
+from segmentation.publish.publish_night import PublishResult, publish_night
+from segmentation.runs import PublishedNight
 
 logger = logging.getLogger(__name__)
 
@@ -79,3 +81,18 @@ def keep_report(settings: Settings, day: date, engine: Engine) -> None:
             day,
             day,
         )
+
+
+def publish_with_report(
+    settings: Settings,
+    day: date,
+    segmentation_version: str,
+    base: PublishedNight | None,
+    warehouse: Engine,
+    run_id: str,
+    now: datetime,
+) -> PublishResult:
+    """Publish a night as `publish_night` does, with its arguments, result and errors; then write its report."""
+    published = publish_night(settings, day, segmentation_version, base, warehouse, run_id, now)
+    keep_report(settings, day, warehouse)
+    return published
