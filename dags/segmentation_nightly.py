@@ -21,7 +21,7 @@ from airflow.sdk import Param, chain, dag
 
 from segmentation.config import settings
 from segmentation_airflow.assets import CUSTOMER_SEGMENTS, announce
-from segmentation_airflow.data_docs import with_data_docs
+from segmentation_airflow.links import with_data_docs, with_report
 from segmentation_airflow.schedule import BEGINNING, after_each_day, end_of_schedule
 from segmentation_airflow.step import DEFAULTS, Report, step
 from segmentation_airflow.tonight import Tonight, base_of, report
@@ -95,12 +95,12 @@ def evaluate(night: Tonight, built: Report, labels: Report) -> Report:
 
 @step(outlets=[CUSTOMER_SEGMENTS])
 def publish(night: Tonight, built: Report, labels: Report, verdict: Report) -> Report:
-    """Write the tables in one transaction, unless a gate holds the night."""
-    from segmentation.publish.publish_night import publish_night
+    """Write the tables in one transaction, then the report, unless a gate holds the night."""
+    from segmentation.pages.night_report import publish_with_report
 
     night.require_passed(verdict)
     asked = (labels["segmentation_version"], base_of(built), night.warehouse, night.run_id, night.now)
-    return announce(CUSTOMER_SEGMENTS, report(publish_night(night.settings, night.day, *asked)), night.day)
+    return announce(CUSTOMER_SEGMENTS, report(publish_with_report(night.settings, night.day, *asked)), night.day)
 
 
 @dag(
@@ -112,8 +112,8 @@ def publish(night: Tonight, built: Report, labels: Report, verdict: Report) -> R
 def nightly() -> None:
     """Wire the night."""
     begun = WaitForSource(task_id="wait_for_source", last_task="publish"), extract(), with_data_docs(validate())
-    labels = cluster(built := features())
-    chain(*begun, built, encode(built), labels, verdict := evaluate(built, labels), publish(built, labels, verdict))
+    verdict = evaluate(built := features(), labels := cluster(built))
+    chain(*begun, built, encode(built), labels, verdict, with_report(publish(built, labels, verdict)))
 
 
 nightly()

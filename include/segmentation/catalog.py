@@ -65,3 +65,6 @@ MARKETING_ROLE = "marketing"
 #: The reserved segment of customers who have not ordered yet.
 NO_ORDER_SEGMENT = 0
 NO_ORDER_NAME = "No order yet"
+
+#: Fewer customers than these are never shown in a figure: it would describe single people.
+MINIMUM_SHOWN = 10

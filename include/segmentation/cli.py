@@ -193,6 +193,30 @@ def sql(
 
 
 @app.command()
+def report(
+    day: Annotated[str, typer.Option(help="published business day, YYYY-MM-DD")],
+    to: Annotated[
+        Path | None, typer.Option(help="file to write (default: reports/DAY.html in the segmentation home)")
+    ] = None,
+    warehouse_url: WarehouseUrl = None,
+) -> None:
+    """Write the report of a night: one HTML file with tables and charts that needs nothing else."""
+    from segmentation.connections import engine_for
+    from segmentation.pages.night_report import report_file, write_report
+    from segmentation.pages.reader import Warehouse
+
+    business_day = _day(day)
+    chosen, warehouse = _warehouse(warehouse_url)
+    engine = engine_for(warehouse)
+    target = to or report_file(chosen, business_day)
+    try:
+        write_report(chosen, business_day, Warehouse(engine, engine), target)
+    finally:
+        engine.dispose()
+    console.print(f"Wrote {target} ({target.stat().st_size / 1e6:.1f} MB).", soft_wrap=True)
+
+
+@app.command()
 def docs(folder: Annotated[Path, typer.Option(help="where the pages lie")] = Path("docs")) -> None:
     """Write the pages that are made from the code: TABLES.md and SETTINGS.md."""
     from segmentation.config import settings_doc
@@ -341,6 +365,38 @@ def bench_planted(
             typer.echo(f"{row.types} types, seed {row.seed}: {row.reason}")
     for table in found:
         typer.echo(summarise_planted(table).round(3).to_string(index=False))
+
+
+@bench.command("page")
+def bench_page(
+    customers: Annotated[int, typer.Option(min=1_000, help="labels in the warehouse that is made for it")] = 1_000_000,
+    nights: Annotated[int, typer.Option(min=2, help="published nights")] = 30,
+    repeats: Annotated[int, typer.Option(min=1, help="times each page is asked for")] = 20,
+) -> None:
+    """Time every page of the Segments page on an embedded Postgres filled with synthetic labels."""
+    from tempfile import TemporaryDirectory
+
+    from segmentation.bench.page import make_bench_warehouse, time_pages
+    from segmentation.demo import postgres
+
+    with TemporaryDirectory(prefix="segmentation-bench-") as folder:
+        data_dir = Path(folder) / "data"
+        try:
+            warehouse = make_bench_warehouse(postgres.start(data_dir), customers, nights)
+            for line in time_pages(warehouse, repeats):
+                typer.echo(line)
+        finally:
+            postgres.stop(data_dir, mode="immediate")
+
+
+def _warehouse(warehouse_url: str | None) -> tuple[Settings, str]:
+    """Return settings and the warehouse's URL: the one given, or the demo's."""
+    from segmentation.config import settings
+
+    if warehouse_url:
+        return settings(), warehouse_url
+    chosen, _, demo_url = _databases(None, None)
+    return chosen, demo_url
 
 
 def _databases(source_url: str | None, warehouse_url: str | None) -> tuple[Settings, str, str]:

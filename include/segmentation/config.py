@@ -221,6 +221,11 @@ class Settings(BaseSettings):
         """Folder of the HTML pages about each run's checks."""
         return self.home / "data_docs"
 
+    @property
+    def reports(self) -> Path:
+        """Folder of the reports of each published night, one HTML file a day."""
+        return self.home / "reports"
+
 
 @lru_cache
 def settings() -> Settings:

@@ -364,3 +364,7 @@ class PasswordsLost(Terminal):
             f"gone. Nothing "
             f"was changed. Bring the file back, or remove the folder to start with an empty server."
         )
+
+
+class NotThere(Terminal):
+    """A page or a report was asked for something that does not exist; the text says what."""

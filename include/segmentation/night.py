@@ -90,7 +90,7 @@ def run_night(
     from segmentation.evaluate.evaluate_day import evaluate_day
     from segmentation.extract.extract_day import extract_day
     from segmentation.features.build_features import build_features
-    from segmentation.publish.publish_night import publish_night
+    from segmentation.pages.night_report import publish_with_report
     from segmentation.validate.validate_day import validate_day
 
     clock = now or datetime.now(UTC)
@@ -119,7 +119,7 @@ def run_night(
         judged = step("evaluate", lambda: evaluate_day(settings, day, version, base, warehouse, run_id))
         night.reasons = list(judged.reasons)
         if judged.publish:
-            step("publish", lambda: publish_night(settings, day, version, base, warehouse, run_id, clock))
+            step("publish", lambda: publish_with_report(settings, day, version, base, warehouse, run_id, clock))
             night.published = True
         else:
             runs.hold_run(warehouse, run_id, night.reasons, clock)

@@ -24,7 +24,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
 
 from segmentation.catalog import MARTS, OPS
 
@@ -301,6 +301,49 @@ segment_transitions = Table(
     comment="Grain: as_of, from, to. How customers moved since the published day before.",
 )
 
+segment_tastes = Table(
+    "segment_tastes",
+    metadata,
+    _day("as_of", "business day whose end is described", key=True),
+    Column("segment_id", Integer, primary_key=True, autoincrement=False, comment="segment, see marts.segments"),
+    Column("taste_id", Integer, primary_key=True, autoincrement=False, comment="taste, see marts.tastes"),
+    Column("customers", Integer, nullable=False, comment="customers of the segment who have this taste"),
+    Column(
+        "share", Double, nullable=False, comment="that as a share (0 to 1) of the segment's customers who have a taste"
+    ),
+    Column(
+        "lift",
+        Double,
+        nullable=False,
+        comment="share over the taste's share of all customers who have one; 1 = as usual in the shop",
+    ),
+    schema=MARTS,
+    comment="Grain: as_of, segment, taste. How the two segmentations cross: what the customers of a segment like. "
+    "Customers of one as_of may be summed, never over days. Empty for a shop without categories.",
+)
+
+customer_map = Table(
+    "customer_map",
+    metadata,
+    _day("as_of", "business day whose end is described", key=True),
+    Column("segment_ids", ARRAY(Integer), nullable=False, comment="segment of each point, see marts.segments"),
+    Column("x", ARRAY(REAL), nullable=False, comment="each point's place along the first principal component"),
+    Column("y", ARRAY(REAL), nullable=False, comment="each point's place along the second principal component"),
+    Column("x_axis", Text, nullable=False, comment="what grows to the right, in words"),
+    Column("y_axis", Text, nullable=False, comment="what grows upwards, in words"),
+    Column(
+        "explained",
+        Double,
+        nullable=False,
+        comment="share (0 to 1) of the customers' variance that the two components keep",
+    ),
+    Column("customers", Integer, nullable=False, comment="customers whom the points, a sample, stand for"),
+    schema=MARTS,
+    comment="Grain: as_of. The customers' places in the space of the segments, projected to two dimensions: a sample "
+    "of at most 5,000 points without ids; a segment of fewer than 10 customers is left out. Points of two days are not "
+    "the same customers. No row for a night without a model.",
+)
+
 segment_lifecycle = Table(
     "segment_lifecycle",
     metadata,
@@ -479,6 +522,28 @@ models = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, comment="when it was stored"),
     schema=OPS,
     comment="Grain: model version. Every encoder that was trained, with its lineage.",
+)
+
+downloads = Table(
+    "downloads",
+    metadata,
+    Column("download_id", BigInteger, Identity(), primary_key=True, comment="number of the entry"),
+    Column(
+        "at", DateTime(timezone=True), nullable=False, server_default=text("now()"), comment="when it was asked for"
+    ),
+    Column("username", Text, nullable=False, comment="user of the Airflow UI"),
+    Column("kind", Text, nullable=False, comment="audience = a CSV file of customers; look-up = one customer's page"),
+    Column(
+        "subject",
+        Text,
+        nullable=False,
+        comment="audience: the segment or item; look-up: keyed hash of the customer id, never the id",
+    ),
+    Column("as_of", Date, comment="business day of the labels handed out; null = there were none"),
+    Column("rows", Integer, nullable=False, comment="customers handed out"),
+    Index("downloads_at", "at"),
+    schema=OPS,
+    comment="Grain: download or look-up. Who took customers out of the Segments page, written before they leave.",
 )
 
 segment_affinities = Table(

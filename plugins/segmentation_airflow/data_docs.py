@@ -1,18 +1,14 @@
-"""The Data Docs of each business day: pages behind Airflow's login, and the link to them on the task."""
+"""The Data Docs of each business day: pages behind Airflow's login."""
 
 from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from airflow.sdk import BaseOperatorLink
-from airflow.sdk.configuration import conf
+from typing import TYPE_CHECKING
 
 from segmentation.config import settings
 
 if TYPE_CHECKING:
-    from airflow.sdk.definitions.xcom_arg import PlainXComArg
     from fastapi import FastAPI
 
 URL_PREFIX = "/segmentation/data-docs"
@@ -76,22 +72,3 @@ def data_docs_app() -> FastAPI:
         return FileResponse(found, headers=_HEADERS)
 
     return app
-
-
-class DataDocsLink(BaseOperatorLink):
-    """The button "Data Docs" of a task; also there when the task failed."""
-
-    name = "Data Docs"
-
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the address of the pages of the run's business day."""
-        from segmentation_airflow.tonight import tonight
-
-        base = conf.get("api", "base_url", fallback="/").rstrip("/")
-        return f"{base}{URL_PREFIX}/{tonight(ti_key.get_template_context()).day}/"
-
-
-def with_data_docs(task: PlainXComArg) -> PlainXComArg:
-    """Give a task the link to its run's Data Docs."""
-    task.operator.operator_extra_links = (DataDocsLink(),)
-    return task

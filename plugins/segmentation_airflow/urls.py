@@ -11,6 +11,8 @@ from segmentation.errors import InvalidSetting, MissingConnection
 
 SOURCE = "segmentation_source"
 WAREHOUSE = "segmentation_warehouse"
+#: Optional: the warehouse as the role `marketing`; the Segments page reads through it.
+MARKETING = "segmentation_marketing"
 
 _POSTGRES = ("postgres", "postgresql")
 
@@ -21,7 +23,7 @@ def url_of(conn_id: str) -> str:
     Parameters
     ----------
     conn_id : str
-        ``segmentation_source`` or ``segmentation_warehouse``.
+        ``segmentation_source``, ``segmentation_warehouse`` or ``segmentation_marketing``.
 
     Returns
     -------

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import psutil
 
-from segmentation.catalog import EXTRACT_ROLE, PUBLISH_ROLE
+from segmentation.catalog import EXTRACT_ROLE, MARKETING_ROLE, PUBLISH_ROLE
 from segmentation.demo import postgres
 from segmentation.demo.postgres import (
     AIRFLOW_DATABASE,
@@ -110,6 +110,7 @@ class Stack:
                 "SEGMENTATION_HOME": str(self.home / "data"),
                 "AIRFLOW_CONN_SEGMENTATION_SOURCE": server.url(SOURCE_DATABASE, EXTRACT_ROLE),
                 "AIRFLOW_CONN_SEGMENTATION_WAREHOUSE": server.url(WAREHOUSE_DATABASE, PUBLISH_ROLE),
+                "AIRFLOW_CONN_SEGMENTATION_MARKETING": server.url(WAREHOUSE_DATABASE, MARKETING_ROLE),
                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
                 "PYTHONUNBUFFERED": "1",
                 "AIRFLOW_HOME": str(airflow),

@@ -22,17 +22,20 @@ from segmentation.publish.consent import read_consent
 from segmentation.publish.copy_rows import copy_rows
 from segmentation.publish.interests import gather_interests, replace_interests
 from segmentation.publish.lifecycle import describe_lifecycle
+from segmentation.publish.map_customers import map_customers, mix_tastes
 from segmentation.publish.profiles import count_transitions, night_files, profile_segments
 from segmentation.publish.revenue_bridge import bridge_revenue
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.runs import PublishedNight, StaleDay
 from segmentation.warehouse import (
+    customer_map,
     customer_segment_history,
     customer_taste_history,
     segment_affinities,
     segment_lifecycle,
     segment_profiles,
     segment_revenue_bridge,
+    segment_tastes,
     segment_transitions,
     segments,
     tastes,
@@ -175,6 +178,8 @@ def publish_night(
             _replace(connection, segment_affinities, day, affinities)
             for table, rows in measure_and_recommend(connection, duck, settings, day, profiles, playbook):
                 _replace(connection, table, day, rows)
+            _replace(connection, customer_map, day, map_customers(duck, day, segmentation))
+            _replace(connection, segment_tastes, day, mix_tastes(duck, day))
             _rewrite_described(connection, segments, segment_profiles, known, day, is_newest=following is None)
             _rewrite_described(connection, tastes, customer_taste_history, liked, day, is_newest=following is None)
             if following is None:
