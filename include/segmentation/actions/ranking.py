@@ -10,8 +10,8 @@ from typing import Any
 
 from segmentation.actions.playbook import AVERAGE_ORDER, EVERYBODY, EXPECTED_SPEND, NO_ORDER, Entry
 from segmentation.actions.traits import TRAITS, Profile, money, said, traits_of, traits_of_shop
-from segmentation.campaigns.measurement import HARMFUL, MINIMUM_SHOWN, PROVEN, TESTING, UNTESTED
-from segmentation.catalog import NO_ORDER_SEGMENT
+from segmentation.campaigns.measurement import HARMFUL, PROVEN, TESTING, UNTESTED
+from segmentation.catalog import MINIMUM_SHOWN, NO_ORDER_SEGMENT
 
 #: Days that an expected value is about.
 VALUE_DAYS = 28

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from segmentation.campaigns.measurement import ALL_SEGMENTS, MINIMUM_SHOWN, MeasuredCampaign
+from segmentation.campaigns.measurement import ALL_SEGMENTS, MeasuredCampaign
 from segmentation.campaigns.uplift import Moments, adjusted_variance, slope
+from segmentation.catalog import MINIMUM_SHOWN
 from segmentation.config import CampaignSettings
 from segmentation.warehouse import campaign_allocation, campaigns
 

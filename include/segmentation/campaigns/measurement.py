@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from segmentation.actions.traits import money
 from segmentation.calendar import days_between
 from segmentation.campaigns.uplift import Moments, Uplift, estimate_uplift, sample_ratio_p
-from segmentation.catalog import CHECKED, ORDERS
+from segmentation.catalog import CHECKED, MINIMUM_SHOWN, ORDERS
 from segmentation.config import CampaignSettings, Settings
 from segmentation.evaluate.futures import sum_orders_query
 from segmentation.warehouse import campaigns
@@ -30,8 +30,6 @@ TREATED = "treated"
 ALL_SEGMENTS = -1
 
 UNTESTED, TESTING, PROVEN, HARMFUL = "untested", "testing", "proven", "harmful"
-#: Customers below which a group's behaviour is not shown.
-MINIMUM_SHOWN = 10
 
 _SUM_MEMBERS = Path(__file__).with_name("sum_members.sql")
 _COPY_MEMBERS = (

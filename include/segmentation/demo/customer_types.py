@@ -103,7 +103,7 @@ TYPES = (
     ),
     CustomerType(
         "sender_back",
-        "big baskets, a third of them given back",
+        "big baskets, nearly half of them given back",
         0.12,
         (0.52, 0.22, 0.22, 0.04),
         lines=4.5,

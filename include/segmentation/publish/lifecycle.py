@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from segmentation.catalog import MINIMUM_SHOWN
 from segmentation.clusters.identity import PART
 
-#: Of fewer customers than these no share is told.
-MINIMUM_CUSTOMERS = 10
 #: Stands in the transitions for outside the segments: new customers come from there, others leave for it.
 _OUTSIDE = -1
 
@@ -62,7 +61,7 @@ def _partners(segment: int, event: str, ways: Mapping[tuple[int, int], int]) -> 
         flows = {from_: count for (from_, to), count in ways.items() if to == segment}
     else:
         flows = {to: count for (from_, to), count in ways.items() if from_ == segment}
-    least = max(PART * sum(flows.values()), MINIMUM_CUSTOMERS)
+    least = max(PART * sum(flows.values()), MINIMUM_SHOWN)
     return sorted(other for other, count in flows.items() if count >= least and other not in (segment, _OUTSIDE))
 
 
@@ -86,7 +85,7 @@ def _said(
         return _share(ways.get((segment, other), 0), earlier)
 
     if event == "born":
-        size = f"{here:,} customers" if here >= MINIMUM_CUSTOMERS else f"fewer than {MINIMUM_CUSTOMERS} customers"
+        size = f"{here:,} customers" if here >= MINIMUM_SHOWN else f"fewer than {MINIMUM_SHOWN} customers"
         if first:
             return f"{name} is one of the first segments, with {size}."
         origins = [f"{came(other)} were in {names[other]} before" for other in others]
@@ -106,7 +105,7 @@ def _said(
 
 
 def _share(customers: int, all_customers: int) -> str:
-    return f"{100 * customers / all_customers:.0f} %" if customers >= MINIMUM_CUSTOMERS else "a few"
+    return f"{100 * customers / all_customers:.0f} %" if customers >= MINIMUM_SHOWN else "a few"
 
 
 def _sentence(beginning: str, facts: Sequence[str], whose: str = "") -> str:

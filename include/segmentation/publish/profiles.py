@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from segmentation.catalog import FEATURES, NO_ORDER_SEGMENT, OUTLOOK
+from segmentation.catalog import FEATURES, MINIMUM_SHOWN, NO_ORDER_SEGMENT, OUTLOOK
 from segmentation.config import Settings
 from segmentation.errors import MissingInput
 
@@ -20,13 +20,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _SQL = Path(__file__).parent
-#: Buyers of a category in a segment below which its lift would be chance.
-MINIMUM_BUYERS = 5
 #: Categories listed per segment, and channels.
 TOP_CATEGORIES = 5
 TOP_CHANNELS = 10
-#: Fewer customers than these are not described by channels, campaigns or beside the shop.
-MINIMUM_CUSTOMERS = 10
 #: Bands of expected spend in which it is measured how far off the model is.
 SPREAD_BANDS = 20
 #: Standard errors from the mean to either end of a 95 % interval of a normal distribution.
@@ -150,8 +146,8 @@ def profile_segments(
     rows = _rows(duck, "profile_segments.sql")
     shop = next((row for row in rows if row["segment_id"] is None), None)
     rows = [row for row in rows if row["segment_id"] is not None]
-    ranked = _rows(duck, "rank_categories.sql", {"minimum_buyers": MINIMUM_BUYERS, "top": TOP_CATEGORIES})
-    channels = _rows(duck, "rank_channels.sql", {"minimum_customers": MINIMUM_CUSTOMERS, "top": TOP_CHANNELS})
+    ranked = _rows(duck, "rank_categories.sql", {"minimum_buyers": MINIMUM_SHOWN, "top": TOP_CATEGORIES})
+    channels = _rows(duck, "rank_channels.sql", {"minimum_customers": MINIMUM_SHOWN, "top": TOP_CHANNELS})
     categories_of, channels_of = _by_segment(ranked), _by_segment(channels)
     spread = {row["segment_id"]: row for row in _rows(duck, "measure_spread.sql", {"bands": SPREAD_BANDS})}
     customers = sum(row["customers"] for row in rows)
@@ -205,7 +201,7 @@ def count_transitions(duck: DuckDBPyConnection, day: date, base_day: date | None
 def _figures(row: Mapping[str, Any], *, campaigns: bool) -> dict[str, float | None]:
     """Return what a segment and the shop are compared by; sums per customer."""
     customers, foreseen = row["customers"], row["foreseen_customers"] * 1_000_000
-    few = row["respondable_customers"] < MINIMUM_CUSTOMERS
+    few = row["respondable_customers"] < MINIMUM_SHOWN
     return {
         "revenue_28d": row["cents_28d"] / customers,
         "orders_28d": row["orders_28d"] / customers,
@@ -228,7 +224,7 @@ def _figures(row: Mapping[str, Any], *, campaigns: bool) -> dict[str, float | No
 def _versus(
     row: Mapping[str, Any], figures: Mapping[str, float | None], usual: Mapping[str, float | None]
 ) -> dict[str, float]:
-    if row["segment_id"] == NO_ORDER_SEGMENT or row["customers"] < MINIMUM_CUSTOMERS:
+    if row["segment_id"] == NO_ORDER_SEGMENT or row["customers"] < MINIMUM_SHOWN:
         return {}
     return {
         name: round(figure / shop, 4)
