@@ -18,7 +18,7 @@ import pytest
 
 from segmentation.demo.postgres import Server
 
-from ..segmentation.pages.conftest import Shop, add_later_tables, pages, shop  # noqa: F401 (fixtures)
+from ..segmentation.pages.conftest import Shop, fill_later_tables, pages, shop  # noqa: F401 (fixtures)
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="needs the Python package playwright: pip install playwright"
@@ -36,7 +36,7 @@ _ALL_DRAWN = "[...document.querySelectorAll('[data-chart]')].every(place => plac
 def airflow(server: Server, warehouse_database: str, shop: Shop, tmp_path: Path) -> Iterator[str]:  # noqa: F811
     """Run an API server of Airflow with our plugin on the published warehouse; return its address."""
     owner = server.engine(warehouse_database)
-    add_later_tables(owner)
+    fill_later_tables(owner)
     owner.dispose()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

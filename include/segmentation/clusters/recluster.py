@@ -427,7 +427,7 @@ def _settle(
     own = np.where(found.ids[place] == held, place, hysteresis.NONE)
     chosen = hysteresis.hold(away, own, settings.clusters.hysteresis)
     margins = confidence.margin(away, chosen)
-    again = confidence.agreement(values, grouping.fitted, chosen, settings.clusters.bootstraps, settings.clusters.seed)
+    again = confidence.agreement(values, grouping.fitted, chosen, confidence.RESAMPLES, settings.clusters.seed)
     return found.ids[chosen], confidence.calibrated(margins, *again)
 
 

@@ -124,12 +124,18 @@ def item_audience(warehouse: Warehouse, item: str, customers: int, username: str
     NotThere
         If the warehouse cannot tell, or nobody is likely to buy it.
     """
+    from psycopg2.errors import InvalidParameterValue
+
     with warehouse.reading() as reading:
         night = read_night(reading, None)
         if night is None or "marts.audience" not in reading.present.functions:
             raise NotThere("The nights do not foresee interests yet, so there is no audience for an item.")
         query = (_SQL / "select_item_audience.sql").read_text()
-        file, rows = _copy(reading, query, {"item": item, "customers": min(customers, AUDIENCE_LIMIT)})
+        try:
+            file, rows = _copy(reading, query, {"item": item, "customers": min(customers, AUDIENCE_LIMIT)})
+        except InvalidParameterValue as refused:
+            hint = f". {refused.diag.message_hint}" if refused.diag.message_hint else ""
+            raise NotThere(f"There is no such audience: {refused.diag.message_primary}{hint}.") from refused
     if not rows:
         file.close()
         raise NotThere(f"There is no audience for {item!r}: no such category or product, or nobody likely to buy it.")

@@ -1,4 +1,4 @@
-"""A published warehouse of a tiny shop whose names are hostile, and the tables that later nights bring."""
+"""A published warehouse of a tiny shop whose names are hostile, and the tables that later nights fill."""
 
 from __future__ import annotations
 
@@ -210,40 +210,28 @@ def run(day: date, status: str, message: str = "") -> dict[str, object]:
     }
 
 
-def add_later_tables(engine: Engine) -> None:
-    """Make, as the owner, the tables of actions, campaigns, affinities, interests and lifecycle, filled."""
+def fill_later_tables(engine: Engine) -> None:
+    """Fill the tables of actions, campaigns, affinities, interests, lifecycle and revenue bridge."""
     statements = [
-        "create table marts.segment_actions (as_of date, segment_id int, rank int, action text, strategy text, "
-        "channel text, offer text, timing text, discount_limit float, rationale text, evidence text, uplift numeric, "
-        "uplift_low numeric, uplift_high numeric, expected_value numeric)",
         "insert into marts.segment_actions values ('2026-03-03', 1, 1, 'keep', 'Keep <em>them</em>', 'e-mail', "
         "'Early access', 'now', 0.1, 'They spend most', 'proven', 4.5, 1.5, 7.5, 100), "
-        "('2026-03-03', 1, 2, 'ask', 'Ask them', null, 'A survey', 'later', null, 'Why not', 'untested', null, null, "
+        "('2026-03-03', 1, 2, 'ask', 'Ask them', 'site', 'A survey', 'later', 0, 'Why not', 'untested', null, null, "
         "null, null)",
-        "create table marts.campaigns (campaign_id int, name text, action text, launched_on date, ends_on date)",
-        "insert into marts.campaigns values (7, 'Spring <mail>', 'keep', '2026-02-01', '2026-03-01')",
-        "create table marts.campaign_results (as_of date, campaign_id int, segment_id int, treated int, control int, "
-        "sample_ratio_p float, uplift numeric, uplift_low numeric, uplift_high numeric, evidence text, message text)",
-        "insert into marts.campaign_results values ('2026-03-03', 7, 1, 50, 20, 0.5, 4.5, 1.5, 7.5, 'proven', 'Works'),"
-        "('2026-03-03', 7, 2, 50, 9, 0.5, 123.45, 1, 200, 'testing', 'Too few')",
-        "create table marts.segment_affinities (as_of date, kind text, group_id int, level text, item text, "
-        "buyers int, support float, shop_support float, lift float, rank int)",
-        "insert into marts.segment_affinities values ('2026-03-03', 'segment', 1, 'category', 'green tea', 30, .5, "
-        ".25, 2, 1), ('2026-03-03', 'segment', 1, 'product', 'rare cup', 3, .05, .01, 5, 2)",
-        "create table marts.customer_interests (customer_id text, category text, likelihood float, as_of date)",
-        "insert into marts.customer_interests values ('c5', 'green tea', 0.61, '2026-03-03')",
-        "create function marts.audience(item text, n int) returns table (customer_id text, likelihood float, "
-        "segment_id int, segment_name text) language sql stable as $$ select 'c5', 0.61, 1, 'x' where item = "
-        "'green tea' limit n $$",
-        "create table marts.segment_lifecycle (as_of date, segment_id int, event text, other_segment_ids int[], "
-        "detail text, compared_to date)",
-        "insert into marts.segment_lifecycle values ('2026-03-03', 2, 'born', '{1}', 'Came out of <1>.', '2026-03-02')",
-        "create table marts.segment_revenue_bridge (as_of date, segment_id int, compared_to date, revenue_28d_before "
-        "numeric, revenue_28d_after numeric, by_customers numeric, by_frequency numeric, by_basket numeric)",
-        "insert into marts.segment_revenue_bridge values ('2026-03-03', 1, '2026-03-02', 900, 1000, 60, 30, 10)",
-        "alter table marts.customer_segments add may_contact boolean",
+        "insert into marts.campaigns overriding system value values (7, 'Spring <mail>', 'keep', '{treated}', '{1}', "
+        "'{1,2}', '2026-02-01', '2026-03-01', '2026-03-01', 0.3, 'random', null, '2026-01-31', 'marketing', now())",
+        "insert into marts.campaign_results values "
+        "('2026-03-03', 7, 1, 'treated', 'keep', 30, 50, 20, 0.5, 9, 4.5, 1.5, 7.5, null, null, 'proven', 'Works'),"
+        "('2026-03-03', 7, 2, 'treated', 'keep', 30, 50, 9, 0.5, null, 123.45, 1, 200, null, null, 'testing', 'Few')",
+        "insert into marts.segment_affinities values "
+        "('2026-03-03', 'segment', 1, 'category', 'green tea', null, 30, .5, .25, 2, 1), "
+        "('2026-03-03', 'segment', 1, 'product', 'rare cup', 'cups', 3, .05, .01, 5, 2)",
+        "insert into marts.customer_interests values ('c5', 'green tea', 0.61, 2.0, 3, '2026-03-03')",
+        "insert into marts.segment_lifecycle (as_of, segment_id, event, other_segment_ids, detail, compared_to) "
+        "values ('2026-03-03', 2, 'born', '{1}', 'Came out of <1>.', '2026-03-02')",
+        "insert into marts.segment_revenue_bridge (as_of, segment_id, compared_to, revenue_28d_before, "
+        "revenue_28d_after, by_customers, by_frequency, by_basket) "
+        "values ('2026-03-03', 1, '2026-03-02', 900, 1000, 60, 30, 10)",
         "update marts.customer_segments set may_contact = false where customer_id = 'c3'",
-        "grant select on all tables in schema marts to marketing, segmentation_publish",
     ]
     with engine.begin() as connection:
         for statement in statements:
