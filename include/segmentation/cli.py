@@ -337,6 +337,15 @@ def bench_stillness(
     typer.echo(f"mean moved {nights['moved_share'].mean():.2%}; {cost}")
 
 
+@bench.command("encoder")
+def bench_encoder(day: Annotated[str, typer.Option(help="business day, YYYY-MM-DD")]) -> None:
+    """Time training and embedding of every encoder family, in sequences per second."""
+    from segmentation.bench.encoder import time_families
+
+    chosen, _, _ = _databases(None, None)
+    typer.echo(time_families(chosen, _day(day), ["cnn_rnn", "rnn", "cnn"]).to_string(index=False))
+
+
 @bench.command("confidence")
 def bench_confidence(day: Annotated[str, typer.Option(help="business day, YYYY-MM-DD")]) -> None:
     """Run one night from nothing, and tell whether customers are as sure of their segment as it says."""
