@@ -8,13 +8,14 @@ from __future__ import annotations
 # Source tables, by their name in the contract (the mapping file says what a shop calls them).
 CUSTOMERS = "customers"
 PRODUCTS = "products"
+RATES = "rates"
 ORDERS = "orders"
 ORDER_ITEMS = "order_items"
 EVENTS = "events"
 #: Tables whose rows belong to a business day.
 DAILY_TABLES = (ORDERS, ORDER_ITEMS, EVENTS)
 #: Tables read whole, as they are at extraction.
-SNAPSHOT_TABLES = (CUSTOMERS, PRODUCTS)
+SNAPSHOT_TABLES = (CUSTOMERS, PRODUCTS, RATES)
 SOURCE_TABLES = (*SNAPSHOT_TABLES, *DAILY_TABLES)
 
 EVENT_TYPES = (

@@ -190,6 +190,11 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".segmentation"), description="folder of the lake, the models and the Data Docs")
     timezone: str = Field("UTC", description="IANA name of the shop's timezone")
     currency: str = Field("", description="sign or code shown beside amounts of money")
+    reporting_currency: str = Field(
+        "",
+        description="currency, as orders name it, that orders in others are converted to by the table of rates; "
+        "unset = amounts are added up as they are",
+    )
     last_day: date | None = Field(None, description="no night is scheduled after this day; for a shop that has closed")
     extract: ExtractSettings = ExtractSettings()
     checks: CheckSettings = CheckSettings()

@@ -207,6 +207,39 @@ class CheckFailed(Terminal):
         )
 
 
+class MissingRate(Terminal):
+    """Orders in another currency than the reporting one have no usable rate.
+
+    Attributes
+    ----------
+    reporting, missing
+        The reporting currency; per currency without a rate its number of orders, the first day and the last.
+    """
+
+    def __init__(
+        self, reporting: str, missing: Sequence[tuple[str, int, date, date]], usable_days: int, *, mapped: bool
+    ) -> None:
+        self.reporting, self.missing = reporting, list(missing)
+        orders = sum(count for _, count, _, _ in missing)
+        shown = [
+            f"{currency} ({count} {'order' if count == 1 else 'orders'}, "
+            f"{first if first == last else f'{first} to {last}'})"
+            for currency, count, first, last in missing[:10]
+        ]
+        more = f" and {len(missing) - 10} more currencies" if len(missing) > 10 else ""
+        remedy = (
+            "Add the rates to the shop's table of rates, then clear the extract task of this run."
+            if mapped
+            else "Name the shop's table of rates under rates in the mapping file, then clear the extract task of this "
+            "run; or unset SEGMENTATION_REPORTING_CURRENCY to add amounts up as they are."
+        )
+        super().__init__(
+            f"{orders} {'order has' if orders == 1 else 'orders have'} no exchange rate to {reporting}: "
+            f"{', '.join(shown)}{more}. Needed is a rate of the order's business day or of the {usable_days} days "
+            f"before it. The day is not used. {LABELS_KEPT} {remedy}"
+        )
+
+
 class MissingInput(Terminal):
     """A step finds no input from the step before it."""
 

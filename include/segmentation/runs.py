@@ -204,8 +204,8 @@ def inputs_version(lake: Lake, day: date) -> str | None:
     Returns
     -------
     str or None
-        SHA-256 (hex) over the content hashes of the checked days up to `day` and of the day's snapshot of
-        customers and products; None if the lake has no manifest of the day (wiped or moved).
+        SHA-256 (hex) over the content hashes of the checked days up to `day` and of the day's snapshots;
+        None if the lake has no manifest of the day (wiped or moved).
     """
     return _inputs_version(_manifests(lake), lake, day)
 

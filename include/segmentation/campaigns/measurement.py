@@ -14,11 +14,12 @@ import pyarrow as pa
 from sqlalchemy import Connection, select
 
 from segmentation.actions.traits import money
-from segmentation.calendar import days_between
+from segmentation.calendar import day_interval, days_between
 from segmentation.campaigns.uplift import Moments, Uplift, estimate_uplift, sample_ratio_p
 from segmentation.catalog import CHECKED, MINIMUM_SHOWN, ORDERS
 from segmentation.config import CampaignSettings, Settings
 from segmentation.evaluate.futures import sum_orders_query
+from segmentation.rates.conversion import checked_rates, open_conversion
 from segmentation.warehouse import campaigns
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ _COPY_MEMBERS = (
 )
 _NO_ORDERS = (
     "select null::varchar as order_id, null::varchar as customer_id, null::timestamptz as ordered_at, "
-    "null::varchar as status, null::double as total_amount, null::timestamptz as updated_at where false"
+    "null::varchar as status, null::varchar as currency, null::double as total_amount, "
+    "null::timestamptz as updated_at where false"
 )
 
 
@@ -117,6 +119,7 @@ def _measure(
     orders.create_view("horizon_orders", replace=True)
     # instants are compared with instants: the machine's own timezone must not matter
     duck.execute("set timezone = 'UTC'")
+    open_conversion(duck, settings, checked_rates(settings, day), orders, day_interval(day, settings.timezone).end)
     # the covariate as it was known at the launch: a return after it may be the campaign's doing
     for name, first, last in (("spend_after", launch, day), ("spend_before", before, launch - timedelta(days=1))):
         query, values = sum_orders_query(settings, first, last)

@@ -31,9 +31,9 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, text
 
-from segmentation.catalog import CUSTOMERS, EVENTS, ORDER_ITEMS, ORDERS, PRODUCTS, SOURCE_TABLES
+from segmentation.catalog import CUSTOMERS, EVENTS, ORDER_ITEMS, ORDERS, PRODUCTS
 from segmentation.demo.postgres import SOURCE_DATABASE, Server
-from segmentation.demo.source import LoadReport, copy_frame, load_source, require_equal, sql_file
+from segmentation.demo.source import SHOP_TABLES, LoadReport, copy_frame, load_source, require_equal, sql_file
 
 NAME = "complete_journey"
 TIMEZONE = "America/New_York"
@@ -71,7 +71,7 @@ def load_complete_journey(server: Server, database: str = SOURCE_DATABASE) -> Lo
     OtherShopLoaded
         If the database holds another shop.
     """
-    return load_source(server, database, {"shop": NAME}, SOURCE_TABLES, _fill)
+    return load_source(server, database, {"shop": NAME}, SHOP_TABLES, _fill)
 
 
 def _fill(connection: Connection) -> tuple[dict[str, int], dict[str, str]]:
@@ -84,7 +84,7 @@ def _fill(connection: Connection) -> tuple[dict[str, int], dict[str, str]]:
         EVENTS: _events(lines),
     }
     frames[CUSTOMERS] = _customers(orders, frames[EVENTS])
-    rows = {name: copy_frame(connection, f"shop.{name}", frames[name]) for name in SOURCE_TABLES}
+    rows = {name: copy_frame(connection, f"shop.{name}", frames[name]) for name in SHOP_TABLES}
     return rows, _reconcile(connection)
 
 

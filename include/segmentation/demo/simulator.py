@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection, text
 
-from segmentation.catalog import SOURCE_TABLES
 from segmentation.demo.customer_types import TYPE_COUNTS
 from segmentation.demo.postgres import SOURCE_DATABASE, Server
 from segmentation.demo.simulate_behaviour import (
@@ -36,7 +35,7 @@ from segmentation.demo.simulate_behaviour import (
     draw_sessions,
 )
 from segmentation.demo.simulate_rows import CURRENCY, Shop, write_rows
-from segmentation.demo.source import LoadReport, copy_frame, load_source
+from segmentation.demo.source import SHOP_TABLES, LoadReport, copy_frame, load_source
 from segmentation.errors import InvalidSetting
 
 __all__ = [
@@ -172,4 +171,4 @@ def load_simulated(
         "last_day": last_day.isoformat(),
         "timezone": timezone,
     }
-    return load_source(server, database, content, SOURCE_TABLES, fill)
+    return load_source(server, database, content, SHOP_TABLES, fill)

@@ -19,11 +19,13 @@ import pyarrow as pa
 import pyarrow.csv
 from sqlalchemy import Connection, text
 
-from segmentation.catalog import EXTRACT_ROLE, SOURCE_TABLES
+from segmentation.catalog import EXTRACT_ROLE, RATES, SOURCE_TABLES
 from segmentation.demo.postgres import SOURCE_DATABASE, Server
 from segmentation.errors import LoadMismatch, OtherShopLoaded
 
 SCHEMA = "shop"
+#: Tables of the contract that the demo shops fill; `shop.exchange_rates` is there, but they sell in one currency.
+SHOP_TABLES = tuple(table for table in SOURCE_TABLES if table != RATES)
 _ROWS_PER_COPY = 250_000
 
 
@@ -115,7 +117,7 @@ def load_source(
     return LoadReport(database, **note, seconds=time.monotonic() - started, loaded_now=False)
 
 
-def create_source(server: Server, database: str = SOURCE_DATABASE, tables: Sequence[str] = SOURCE_TABLES) -> None:
+def create_source(server: Server, database: str = SOURCE_DATABASE, tables: Sequence[str] = SHOP_TABLES) -> None:
     """Create an empty shop: database, schema `shop`, indexes, and what the extract role may read.
 
     Parameters
@@ -157,14 +159,14 @@ def create_database(server: Server, database: str, template: str = "template1") 
     engine.dispose()
 
 
-def create_tables(connection: Connection, tables: Sequence[str] = SOURCE_TABLES) -> None:
+def create_tables(connection: Connection, tables: Sequence[str] = SHOP_TABLES) -> None:
     """Create schema `shop` with empty tables, without indexes, in the caller's transaction."""
     connection.execute(text(sql_file("source_schema.sql")))
-    for absent in set(SOURCE_TABLES) - set(tables):
+    for absent in set(SHOP_TABLES) - set(tables):
         connection.execute(text(f"drop table {SCHEMA}.{absent}"))
 
 
-def finish_tables(connection: Connection, tables: Sequence[str] = SOURCE_TABLES) -> None:
+def finish_tables(connection: Connection, tables: Sequence[str] = SHOP_TABLES) -> None:
     """Add indexes, planner statistics and grants, in the caller's transaction; do it after the rows are in."""
     for line in sql_file("source_indexes.sql").splitlines():
         if any(f" on {SCHEMA}.{table} " in line for table in tables):

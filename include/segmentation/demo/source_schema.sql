@@ -49,6 +49,14 @@ create table shop.order_items (
     primary key (order_id, line_no)
 );
 
+-- grain: day and currency; rate = units of the reporting currency per unit of currency; days without trade have none
+create table shop.exchange_rates (
+    day date not null,
+    currency char(3) not null,
+    rate numeric(20, 10) not null,
+    primary key (day, currency)
+);
+
 -- grain: event; customer_id null = anonymous visitor; loaded_at later than occurred_at = a late event
 create table shop.events (
     event_id bigint primary key,

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 
 from segmentation.calendar import day_interval, days_between
-from segmentation.catalog import CHECKED, ORDERS, RETURNED_STATUSES, VOID_STATUSES
+from segmentation.catalog import CHECKED, ORDERS, RATES, RETURNED_STATUSES, VOID_STATUSES
 from segmentation.config import Settings
 from segmentation.errors import MissingInput
+from segmentation.rates.conversion import checked_rates, open_conversion
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 _ROWS = "horizon_orders"
 
@@ -34,6 +36,11 @@ def lake_future(settings: Settings, day: date) -> pd.DataFrame | None:
     DataFrame or None
         ``customer_id`` (text), ``spend`` (shop currency, returns taken off), ``orders``; only customers who
         ordered. None if the lake lacks a day of the horizon.
+
+    Raises
+    ------
+    MissingRate
+        If amounts are converted to one currency and an order has no usable rate.
     """
     import duckdb
 
@@ -41,8 +48,8 @@ def lake_future(settings: Settings, day: date) -> pd.DataFrame | None:
     if not all(file.exists() for file in files):
         return None
     with duckdb.connect() as connection:
-        connection.read_parquet([str(file) for file in files], hive_partitioning=False).create_view(_ROWS)
-        return _summed(connection, settings, day)
+        orders = connection.read_parquet([str(file) for file in files], hive_partitioning=False)
+        return _summed(connection, settings, day, orders, checked_rates(settings, _horizon(settings, day)[-1]))
 
 
 def source_future(settings: Settings, day: date, source_url: str) -> pd.DataFrame:
@@ -66,21 +73,24 @@ def source_future(settings: Settings, day: date, source_url: str) -> pd.DataFram
     ------
     DatabaseUnreachable, LoginRefused, MissingTable, MissingColumn
         If the orders cannot be read.
+    MissingRate
+        As `lake_future`.
     """
     import duckdb
 
-    from segmentation.extract.extract_day import rows_sql
+    from segmentation.extract.extract_day import rates_sql, rows_sql
     from segmentation.extract.inspect_source import inspect_source
     from segmentation.extract.mapping import load_mapping
     from segmentation.extract.source import open_source
 
     with open_source(settings.extract, source_url) as source:
         layout = inspect_source(source, load_mapping(settings.extract.mapping), settings.timezone)
-        query = rows_sql(layout, ORDERS, _horizon(settings, day), settings.timezone)
+        horizon = _horizon(settings, day)
+        query = rows_sql(layout, ORDERS, horizon, settings.timezone)
         orders = source.query(query, f"orders of the {settings.features.horizon_days} days after {day}")
+        rates = source.query(rates_sql(layout, horizon[-1]), RATES) if RATES in layout.tables else None
     with duckdb.connect() as connection:
-        connection.from_arrow(orders).create_view(_ROWS)
-        return _summed(connection, settings, day)
+        return _summed(connection, settings, day, connection.from_arrow(orders), rates)
 
 
 def known_future(settings: Settings, day: date, source_url: str | None) -> pd.DataFrame:
@@ -121,10 +131,14 @@ def _horizon(settings: Settings, day: date) -> list[date]:
     return list(days_between(day + timedelta(days=1), day + timedelta(days=settings.features.horizon_days)))
 
 
-def _summed(connection: DuckDBPyConnection, settings: Settings, day: date) -> pd.DataFrame:
+def _summed(
+    connection: DuckDBPyConnection, settings: Settings, day: date, orders: DuckDBPyRelation, rates: pa.Table | None
+) -> pd.DataFrame:
     # instants are compared with instants: the machine's own timezone must not matter
     connection.execute("set timezone = 'UTC'")
     horizon = _horizon(settings, day)
+    orders.create_view(_ROWS)
+    open_conversion(connection, settings, rates, orders, day_interval(horizon[-1], settings.timezone).end)
     return connection.execute(*sum_orders_query(settings, horizon[0], horizon[-1])).df()
 
 
@@ -141,12 +155,13 @@ def sum_orders_query(settings: Settings, first: date, last: date) -> tuple[str, 
     Returns
     -------
     tuple of str and dict
-        DuckDB query with ``customer_id``, ``spend`` (shop currency, returns taken off) and ``orders``, one row per
-        customer who ordered; values to bind.
+        DuckDB query, to be run after `open_conversion`, with ``customer_id``, ``spend`` (shop currency, returns taken
+        off) and ``orders``, one row per customer who ordered; values to bind.
     """
     return Path(__file__).with_name("sum_orders.sql").read_text(), {
         "start": day_interval(first, settings.timezone).start,
         "end": day_interval(last, settings.timezone).end,
         "returned": list(RETURNED_STATUSES),
         "void": list(VOID_STATUSES),
+        "timezone": settings.timezone,
     }

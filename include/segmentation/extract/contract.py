@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from segmentation.catalog import CUSTOMERS, EVENTS, ORDER_ITEMS, ORDERS, PRODUCTS
+from segmentation.catalog import CUSTOMERS, EVENTS, ORDER_ITEMS, ORDERS, PRODUCTS, RATES
 
 
 class Kind(Enum):
@@ -20,6 +20,7 @@ class Kind(Enum):
     MONEY = "money"  # float64, rounded to 2 decimals
     NUMBER = "number"  # float64 as it is
     TIME = "time"  # an instant, UTC, microseconds
+    DAY = "day"  # a date, in the shop's timezone
     FLAG = "flag"  # true, false or null
 
 
@@ -62,6 +63,12 @@ COLUMNS: dict[str, dict[str, ContractColumn]] = {
         "list_price": ContractColumn(Kind.MONEY),
         "updated_at": ContractColumn(Kind.TIME),
     },
+    RATES: {
+        "day": ContractColumn(Kind.DAY, required=True),
+        "currency": ContractColumn(Kind.TEXT, required=True),
+        # units of the reporting currency per unit of this one
+        "rate": ContractColumn(Kind.NUMBER, required=True),
+    },
     ORDERS: {
         "order_id": ContractColumn(Kind.ID, required=True),
         "customer_id": ContractColumn(Kind.ID, required=True),
@@ -99,6 +106,7 @@ COLUMNS: dict[str, dict[str, ContractColumn]] = {
 KEYS: dict[str, tuple[str, ...]] = {
     CUSTOMERS: ("customer_id",),
     PRODUCTS: ("product_id",),
+    RATES: ("day", "currency"),
     ORDERS: ("order_id",),
     ORDER_ITEMS: ("order_id", "line_no"),
     EVENTS: ("event_id",),

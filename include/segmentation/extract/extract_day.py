@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segmentation.calendar import day_interval, require_past
-from segmentation.catalog import DAILY_TABLES, ORDER_ITEMS, RAW, SNAPSHOT_TABLES, SOURCE_TABLES
+from segmentation.catalog import DAILY_TABLES, ORDER_ITEMS, RATES, RAW, SNAPSHOT_TABLES, SOURCE_TABLES
 from segmentation.config import Settings
 from segmentation.extract.contract import KEYS, TIME_COLUMNS
 from segmentation.extract.fingerprints import fingerprint_of
@@ -232,6 +232,14 @@ def rows_sql(layout: SourceLayout, table: str, days: Sequence[date], timezone: s
     )
 
 
+def rates_sql(layout: SourceLayout, day: date) -> str:
+    """Return the query for the rates up to a business day; the layout has the table."""
+    found = layout.tables[RATES]
+    return load_sql("fetch_rates").format(
+        rates=found.subquery, columns=", ".join(found.columns), last_day=day.isoformat()
+    )
+
+
 def _by_day(fetched: dict[str, pa.Table], group: Sequence[date], timezone: str) -> dict[date, dict[str, pa.Table]]:
     """Cut the fetched rows of every table by day."""
     cut = {
@@ -279,7 +287,7 @@ def _write_rows(rows: pa.Table, target: Path) -> None:
 
 
 def _fetch_snapshots(source: Source, layout: SourceLayout, settings: Settings, day: date) -> dict[str, int]:
-    """Fetch customers and products as they are now, and keep them under the business day."""
+    """Fetch customers, products and rates as they are now, and keep them under the business day."""
     rows: dict[str, int] = {}
     for table in SNAPSHOT_TABLES:
         if table not in layout.tables:
@@ -289,6 +297,7 @@ def _fetch_snapshots(source: Source, layout: SourceLayout, settings: Settings, d
             **{table: found.subquery},
             columns=", ".join(found.columns),
             end=quote_time(day_interval(day, settings.timezone).end),
+            last_day=day.isoformat(),
         )
         snapshot = sort_rows(source.query(sql, table).cast(found.schema), KEYS[table])
         settings.lake.write_table(snapshot, settings.lake.rows_file(RAW, table, day))

@@ -26,6 +26,7 @@ _READABLE: dict[Kind, set[str]] = {
     Kind.MONEY: _NUMBERS,
     Kind.NUMBER: _NUMBERS,
     Kind.TIME: {"timestamp with time zone", "timestamp without time zone", "date"},
+    Kind.DAY: {"timestamp with time zone", "timestamp without time zone", "date"},
     Kind.FLAG: {"boolean"},
 }
 #: What an error names as the expected type: one that a cast can be written with.
@@ -36,6 +37,7 @@ _EXPECTED: dict[Kind, str] = {
     Kind.MONEY: "numeric",
     Kind.NUMBER: "numeric",
     Kind.TIME: "timestamptz",
+    Kind.DAY: "date",
     Kind.FLAG: "boolean",
 }
 TIME_TYPE = pa.timestamp("us", tz="UTC")
@@ -263,6 +265,8 @@ def _types(column: str, contract: ContractColumn, whole_number_ids: set[str]) ->
             return pa.float64(), "float8"
         case Kind.TIME:
             return TIME_TYPE, "timestamptz"
+        case Kind.DAY:
+            return pa.date32(), "date"
         case Kind.FLAG:
             return pa.bool_(), "boolean"
 
@@ -275,6 +279,8 @@ def _cast(raw: str, kind: Kind, found: _Found, sql_type: str, timezone: str) -> 
             case "date":
                 return f"({raw}::timestamp at time zone {quote_text(timezone)})"
         return raw
+    if kind is Kind.DAY and found.type_name == "timestamp with time zone":
+        return f"({raw} at time zone {quote_text(timezone)})::{sql_type}"
     exact = found.type_name in _INTEGERS or (found.numeric_scale is not None and found.numeric_scale <= 2)
     if kind is Kind.MONEY and not exact:
         return f"round({raw}::numeric, 2)::{sql_type}"

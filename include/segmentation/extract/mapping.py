@@ -150,6 +150,8 @@ def _overridden(path: Path, name: str, default: Any, given: Any) -> Any:
     columns = given.get("columns") or {}
     if not isinstance(columns, dict):
         raise InvalidMapping(path, f"{name}.columns is {columns!r}", "Write one `contract name: source name` a line.")
+    # a table that most shops lack is null by default: its columns are still called as in the contract
+    default = default or {"columns": {column: column for column in COLUMNS[name]}}
     return {**default, **given, "columns": {**default["columns"], **columns}}
 
 

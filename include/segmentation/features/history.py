@@ -19,6 +19,7 @@ from segmentation.calendar import day_interval
 from segmentation.config import Settings
 from segmentation.errors import LakeFull, MissingInput
 from segmentation.features.queries import bind, query, run
+from segmentation.rates.conversion import checked_rates, open_conversion
 
 if TYPE_CHECKING:
     import duckdb
@@ -105,6 +106,8 @@ def spread_history(connection: duckdb.DuckDBPyConnection, settings: Settings, da
     ------
     MissingInput
         If the day's orders were not checked.
+    MissingRate
+        If amounts are converted to one currency and an order has no usable rate.
     """
     if not settings.lake.rows_file(catalog.CHECKED, catalog.ORDERS, day).exists():
         raise MissingInput("the checked orders file", day, "Run the validate step of that day first.")
@@ -118,7 +121,10 @@ def spread_history(connection: duckdb.DuckDBPyConnection, settings: Settings, da
         "customers": files[catalog.CUSTOMERS],
         "end": end,
         "buckets": settings.features.buckets,
+        "timezone": settings.timezone,
     }
+    orders = connection.read_parquet(files[catalog.ORDERS], hive_partitioning=False)
+    open_conversion(connection, settings, checked_rates(settings, day), orders, end)
     run(connection, "find_repeated_orders", values)
     run(connection, "create_products", {})
     if files[catalog.PRODUCTS]:

@@ -79,6 +79,8 @@ def check_rows(
     files: Sequence[pa.Table],
     timezone: str,
     orders: CheckedTable | None = None,
+    *,
+    is_converted: bool = False,
 ) -> CheckedTable:
     """Run a table's row suite on a batch of days.
 
@@ -96,13 +98,15 @@ def check_rows(
         IANA name of the shop's timezone.
     orders : CheckedTable, optional
         The orders of the same days; needed for order items.
+    is_converted : bool
+        Whether amounts are converted to one currency, so that orders may be in several.
     """
     rows = join_days(name, files)
     intervals = [day_interval(day, timezone) for day in days]
     states = None
     if name == ORDER_ITEMS and orders is not None:
         states = order_states_of(rows, orders.rows, orders.broken != 0)
-    run = run_suite(context, suites.row_suite(name), frame_of(rows, intervals, states))
+    run = run_suite(context, suites.row_suite(name, is_converted=is_converted), frame_of(rows, intervals, states))
     table = CheckedTable(name, list(days), list(files), rows, run.result)
     table.broken = np.zeros(rows.data.num_rows, np.int64)
     for kept in run.kept:

@@ -16,6 +16,7 @@ _ALLOWED = {
     Kind.MONEY: ("number",),
     Kind.NUMBER: ("number",),
     Kind.TIME: ("time in UTC",),
+    Kind.DAY: ("date",),
     Kind.FLAG: ("true or false",),
 }
 
@@ -56,6 +57,8 @@ def spoken_type(found: pa.DataType) -> str:
         return "number"
     if found == pa.timestamp("us", "UTC"):
         return "time in UTC"
+    if found == pa.date32():
+        return "date"
     if pa.types.is_boolean(found):
         return "true or false"
     return str(found)

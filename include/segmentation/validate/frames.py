@@ -1,6 +1,6 @@
 """The data frames that the suites look at: a batch of days of one table, with what the promises need beside it.
 
-Derived columns: ``day`` (0, 1, … within the batch), ``inside_day`` (the row's time lies in its business day, or is
+Derived columns: ``day_of_batch`` (0, 1, …), ``inside_day`` (the row's time lies in its business day, or is
 missing), ``main_currency``, and for items ``order`` (good, set aside or missing). The frame's index is the row's
 place in the batch. The frames are looked at, never written: checked files are taken from the raw files themselves.
 """
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segmentation.calendar import Interval
-from segmentation.catalog import CUSTOMERS, EVENTS, ORDER_ITEMS, ORDERS, PRODUCTS
+from segmentation.catalog import CUSTOMERS, EVENTS, ORDER_ITEMS, ORDERS, PRODUCTS, RATES
 from segmentation.extract.contract import KEYS, TIME_COLUMNS
 from segmentation.validate.columns import file_columns
 
@@ -33,6 +33,7 @@ _NUMBERS = {
     ORDERS: {"total_amount": False, "discount_amount": True},
     ORDER_ITEMS: {"quantity": False, "unit_price": False, "discount_amount": True},
     PRODUCTS: {"list_price": True},
+    RATES: {"rate": False},
 }
 _AS_THEY_ARE = {
     ORDERS: ("order_id", "customer_id"),
@@ -40,6 +41,7 @@ _AS_THEY_ARE = {
     EVENTS: ("event_id", "occurred_at"),
     CUSTOMERS: ("customer_id",),
     PRODUCTS: ("product_id",),
+    RATES: ("day", "currency"),
 }
 
 
@@ -93,7 +95,7 @@ def frame_of(rows: Rows, intervals: Sequence[Interval], order_states: np.ndarray
     import pandas as pd
 
     table = rows.table
-    columns: dict[str, object] = {"day": rows.days}
+    columns: dict[str, object] = {"day_of_batch": rows.days}
     for name in _AS_THEY_ARE[table]:
         columns[name] = pd.Series(pd.arrays.ArrowExtensionArray(rows.data.column(name)))
     for name, optional in _NUMBERS.get(table, {}).items():

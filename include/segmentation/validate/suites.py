@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from segmentation.catalog import CUSTOMERS, DAILY_TABLES, EVENT_TYPES, EVENTS, ORDER_ITEMS, ORDERS, PRODUCTS
+from segmentation.catalog import CUSTOMERS, DAILY_TABLES, EVENT_TYPES, EVENTS, ORDER_ITEMS, ORDERS, PRODUCTS, RATES
 from segmentation.extract.contract import KEYS, TIME_COLUMNS
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from great_expectations.expectations import Expectation
 
 SAME_KEY_AGAIN = "same key again"
+#: Rates outside are mistakes.
+SMALLEST_RATE, LARGEST_RATE = 1e-9, 1e6
 
 # promises about a day of a table; `findings` puts a broken one into words
 COLUMNS_AGREED = "columns and types are as agreed"
@@ -29,6 +31,9 @@ NOT_FAR_MORE = "not far more rows than usual"
 EVERY_ROW_DATED = "every row has a time"
 FEW_REPEATED = "few keys are repeated"
 FEW_SET_ASIDE = "few rows are set aside"
+# about orders, depending on whether their amounts are converted
+ONE_CURRENCY = "every order is in the shop's main currency"
+EVERY_ORDER_RATED = "every order in another currency has a rate"
 #: These say that the day is unusual, not that it is wrong: `accept_unusual_day` turns them into notes.
 UNUSUAL = (DAY_NOT_EMPTY, NOT_FAR_FEWER, NOT_FAR_MORE)
 #: Promises about days that are made for some tables only.
@@ -41,11 +46,12 @@ MADE_FOR = {
 }
 
 
-def row_suite(table: str) -> ExpectationSuite:
-    """Return what must be true of every row of a table."""
+def row_suite(table: str, *, is_converted: bool = False) -> ExpectationSuite:
+    """Return what must be true of every row of a table; orders that are converted may be in several currencies."""
     from great_expectations import ExpectationSuite
 
-    return ExpectationSuite(name=table, expectations=_ROWS[table]())
+    expectations = [one for one in _ROWS[table]() if not (is_converted and one.description == ONE_CURRENCY)]
+    return ExpectationSuite(name=table, expectations=expectations)
 
 
 def day_suite(duplicate_share_limit: float, quarantine_share_limit: float) -> ExpectationSuite:
@@ -104,7 +110,7 @@ def _orders() -> list[Expectation]:
         _once(ORDERS),
         _promise(
             gxe.ExpectColumnValuesToBeInSet,
-            "every order is in the shop's main currency",
+            ONE_CURRENCY,
             "note",
             about="currency",
             reason="orders in another currency than most; amounts are added up as if they were in one",
@@ -192,12 +198,34 @@ def _products() -> list[Expectation]:
     ]
 
 
+def _rates() -> list[Expectation]:
+    import great_expectations.expectations as gxe
+
+    usable, _ = _number("rate", "rate")
+    return [
+        _never_missing("day", "every rate has a day", "rate without day"),
+        _never_missing("currency", "every rate has a currency", "rate without currency"),
+        usable,
+        _promise(
+            gxe.ExpectColumnValuesToBeBetween,
+            "every rate is positive and of a usable size",
+            about="rate",
+            reason=f"rate not between {SMALLEST_RATE:g} and {LARGEST_RATE:g}",
+            column="rate",
+            min_value=SMALLEST_RATE,
+            max_value=LARGEST_RATE,
+        ),
+        _once(RATES),
+    ]
+
+
 _ROWS: dict[str, Callable[[], list[Expectation]]] = {
     ORDERS: _orders,
     ORDER_ITEMS: _order_items,
     EVENTS: _events,
     CUSTOMERS: _customers,
     PRODUCTS: _products,
+    RATES: _rates,
 }
 
 
@@ -259,6 +287,6 @@ def _once(table: str) -> Expectation:
         "every key occurs once a day" if table in TIME_COLUMNS else "every key occurs once",
         about=KEYS[table][0],
         reason=SAME_KEY_AGAIN,
-        column_list=["day", *KEYS[table]],
+        column_list=["day_of_batch", *KEYS[table]],
         ignore_row_if="any_value_is_missing",
     )

@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
-from segmentation.calendar import require_past
-from segmentation.catalog import CHECKED, DAILY_TABLES, EVENTS, ORDERS, RAW, SNAPSHOT_TABLES
+from segmentation.calendar import day_interval, require_past
+from segmentation.catalog import CHECKED, DAILY_TABLES, EVENTS, ORDERS, RATES, RAW, SNAPSHOT_TABLES
 from segmentation.config import Settings
-from segmentation.errors import CheckFailed, MissingInput
+from segmentation.errors import CheckFailed, MissingInput, MissingRate
 from segmentation.lake import Lake
+from segmentation.rates.conversion import open_conversion
 from segmentation.validate import suites
 from segmentation.validate.check_days import check_days
 from segmentation.validate.check_rows import CheckedTable, check_rows, figures_of, observed
@@ -41,6 +42,7 @@ log = logging.getLogger(__name__)
 _BATCH_ROWS = 1_000_000
 _WRITERS = 4
 _TABLES = (*DAILY_TABLES, *SNAPSHOT_TABLES)
+_TO_CONVERT = ("ordered_at", "currency", "status", "updated_at")
 _EXTRACT_FIRST = "Clear the extract task of this run, then this one."
 #: The gravest first: the first one broken is what the error says.
 _GRAVEST = (
@@ -99,6 +101,7 @@ class _Run:
     checks: dict[tuple[str, str, str], CheckRecord] = field(default_factory=dict)
     set_aside: list[SetAside] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    missing_rate: MissingRate | None = None
     warnings: list[str] = field(default_factory=list)
     counts: dict[str, TableCounts] = field(default_factory=dict)
     results: dict[str, ExpectationSuiteValidationResult] = field(default_factory=dict)
@@ -154,6 +157,8 @@ def validate_day(
     CheckFailed
         If a promise about a whole day is broken: columns, future times, an empty day, volume, repeated keys, or too
         many rows set aside.
+    MissingRate
+        If amounts are converted to one currency and an order up to D has no usable rate; D is not used then.
     CheckBroken
         If a check could not be evaluated.
     LakeFull
@@ -188,6 +193,8 @@ def validate_day(
         lake.write_json(content, manifest)
     if run.failures:
         raise _error(run.failures, docs)
+    if run.missing_rate is not None:
+        raise run.missing_rate
     return _result(run, days, docs)
 
 
@@ -201,7 +208,15 @@ def _check_batch(run: _Run, batch: Sequence[date]) -> None:
     for name in _TABLES:
         if days := [day for day in good if name in files[day]]:
             parts = [files[day][name] for day in days]
-            tables[name] = check_rows(run.context, name, days, parts, run.settings.timezone, tables.get(ORDERS))
+            tables[name] = check_rows(
+                run.context,
+                name,
+                days,
+                parts,
+                run.settings.timezone,
+                tables.get(ORDERS),
+                is_converted=run.settings.reporting_currency != "",
+            )
             _note_rows(run, tables[name])
     figures = {name: [figures_of(table, n) for n in range(len(table.days))] for name, table in tables.items()}
     of_days = [*odd, *(one for each in figures.values() for one in each)]
@@ -210,7 +225,11 @@ def _check_batch(run: _Run, batch: Sequence[date]) -> None:
         for position, one in enumerate(figures[name]):
             file = write_quarantine(run.settings.lake, table, position)
             run.set_aside += [SetAside(one.day, name, reason, rows, file) for reason, rows in one.reasons.items()]
+    if run.day in good and run.settings.reporting_currency:
+        _judge_rates(run, tables)
     failed = {finding.day for finding in run.failures}
+    if run.missing_rate is not None:
+        failed.add(run.day)
     # D stays as it was if any day of the run is bad: its features would be built on all of them
     usable = [day for day in good if day not in failed and not (day == run.day and failed)]
     of_day = {day: [one for each in figures.values() for one in each if one.day == day] for day in usable}
@@ -288,6 +307,38 @@ def _judge_days(run: _Run, figures: list[DayFigures]) -> None:
             run.warnings.append(f"{day.table}: {unusual(day)}")
 
 
+def _judge_rates(run: _Run, tables: Mapping[str, CheckedTable]) -> None:
+    """Look for a rate for every order up to the run's day: tonight's, and those of the days checked before."""
+    import duckdb
+
+    lake, columns = run.settings.lake, ", ".join(_TO_CONVERT)
+    end = day_interval(run.day, run.settings.timezone).end
+    tonight = _good_rows(tables[ORDERS]).select(list(_TO_CONVERT))
+    rates = _good_rows(tables[RATES]) if RATES in tables else None
+    before = [lake.rows_file(CHECKED, ORDERS, day) for day in lake.days(CHECKED, ORDERS) if day < run.day]
+    files = [str(file) for file in before if file.exists()]
+    checked = tonight.num_rows + sum(pq.read_metadata(file).num_rows for file in files)
+    with duckdb.connect(config={"threads": run.settings.features.threads}) as connection:
+        connection.execute("set timezone = 'UTC'")
+        orders = connection.from_arrow(tonight)
+        if files:
+            orders = orders.union(connection.read_parquet(files, hive_partitioning=False).select(columns))
+        try:
+            open_conversion(connection, run.settings, rates, orders, end)
+        except MissingRate as error:
+            run.missing_rate = error
+    missing = run.missing_rate.missing if run.missing_rate is not None else []
+    said = "; ".join(f"{currency}: {count}" for currency, count, _, _ in missing)
+    failed = sum(count for _, count, _, _ in missing)
+    _take_down(
+        run, CheckRecord(ORDERS, suites.EVERY_ORDER_RATED, "currency", "table", not missing, checked, failed, said)
+    )
+
+
+def _good_rows(table: CheckedTable) -> pa.Table:
+    return table.rows.data.filter(pa.array(table.broken == 0))
+
+
 def _take_down(run: _Run, one: CheckRecord) -> None:
     key = (one.table_name, one.check_name, one.column_name)
     before = run.checks.setdefault(key, one)
@@ -310,7 +361,7 @@ def _write_docs(run: _Run, days: list[date]) -> str:
         run.counts,
         sorted(run.checks.values(), key=lambda check: (_TABLES.index(check.table_name), check.level)),
         run.set_aside,
-        [str(finding.error("")) for finding in run.failures],
+        [*(str(finding.error("")) for finding in run.failures), *([str(run.missing_rate)] if run.missing_rate else [])],
         run.results,
     )
     return index.relative_to(run.settings.home).as_posix()

@@ -36,6 +36,7 @@ class Shop(Nights):
                 "customer_id": [customer for customer, _ in rows],
                 "ordered_at": pa.array([noon] * len(rows), pa.timestamp("us", "UTC")),
                 "status": pa.array([columns.get("status", "completed")] * len(rows), pa.string()),
+                "currency": pa.array(["EUR"] * len(rows), pa.string()),
                 "total_amount": pa.array([amount for _, amount in rows], pa.float64()),
                 "updated_at": pa.array([updated] * len(rows), pa.timestamp("us", "UTC")),
             }

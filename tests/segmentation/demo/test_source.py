@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from segmentation.catalog import EXTRACT_ROLE, ORDERS, SOURCE_TABLES
+from segmentation.catalog import EXTRACT_ROLE, ORDERS
 from segmentation.connections import engine_for
 from segmentation.demo import source
 from segmentation.demo.postgres import Server
-from segmentation.demo.source import copy_frame, create_source, load_source, require_equal
+from segmentation.demo.source import SHOP_TABLES, copy_frame, create_source, load_source, require_equal
 from segmentation.errors import LoadMismatch, OtherShopLoaded
 
 
@@ -131,8 +131,8 @@ def _orders(engine: Engine) -> int:
 
 
 def test_load_is_done_once(server: Server, database: str) -> None:
-    first = load_source(server, database, {"shop": "tiny"}, SOURCE_TABLES, _one_order)
-    again = load_source(server, database, {"shop": "tiny"}, SOURCE_TABLES, _one_order)
+    first = load_source(server, database, {"shop": "tiny"}, SHOP_TABLES, _one_order)
+    again = load_source(server, database, {"shop": "tiny"}, SHOP_TABLES, _one_order)
     assert (first.loaded_now, again.loaded_now) == (True, False)
     assert (again.rows, again.totals) == (first.rows, first.totals) == ({"orders": 1}, {"amount paid": "9.99"})
     assert again.lines() == ["there already: 1 orders", "amount paid: 9.99"]
@@ -149,23 +149,23 @@ def test_killed_load_is_done_again_from_the_start(server: Server, database: str)
         return _one_order(connection)
 
     with pytest.raises((DBAPIError, psycopg2.Error)):
-        load_source(server, database, {"shop": "tiny"}, SOURCE_TABLES, killed)
-    assert load_source(server, database, {"shop": "tiny"}, SOURCE_TABLES, _one_order).loaded_now
+        load_source(server, database, {"shop": "tiny"}, SHOP_TABLES, killed)
+    assert load_source(server, database, {"shop": "tiny"}, SHOP_TABLES, _one_order).loaded_now
     assert _orders(server.engine(database)) == 1
 
 
 def test_another_shop_is_never_overwritten(server: Server, database: str) -> None:
-    load_source(server, database, {"shop": "tiny"}, SOURCE_TABLES, _one_order)
+    load_source(server, database, {"shop": "tiny"}, SHOP_TABLES, _one_order)
     with pytest.raises(
         OtherShopLoaded, match=r"holds \{'shop': 'tiny'\}, not \{'shop': 'other'\}. Nothing was changed"
     ):
-        load_source(server, database, {"shop": "other"}, SOURCE_TABLES, _one_order)
+        load_source(server, database, {"shop": "other"}, SHOP_TABLES, _one_order)
 
 
 def test_schema_of_unknown_origin_is_left_alone(server: Server, database: str) -> None:
     create_source(server, database)
     with pytest.raises(OtherShopLoaded, match="a schema shop that no demo loader made"):
-        load_source(server, database, {"shop": "tiny"}, SOURCE_TABLES, _one_order)
+        load_source(server, database, {"shop": "tiny"}, SHOP_TABLES, _one_order)
 
 
 def test_a_cent_of_difference_is_named_and_nothing_stays(server: Server, database: str) -> None:
@@ -176,7 +176,7 @@ def test_a_cent_of_difference_is_named_and_nothing_stays(server: Server, databas
         return loaded
 
     with pytest.raises(LoadMismatch, match="tiny: amount paid is 1000 in the file and 999 in the database"):
-        load_source(server, database, {"shop": "tiny"}, SOURCE_TABLES, short)
+        load_source(server, database, {"shop": "tiny"}, SHOP_TABLES, short)
     with server.engine(database).connect() as connection:
         assert connection.scalar(text("select count(*) from pg_namespace where nspname = 'shop'")) == 0
 
@@ -185,4 +185,4 @@ def test_a_shop_may_lack_tables(server: Server, database: str) -> None:
     create_source(server, database, ("customers", "orders"))
     with server.engine(database).connect() as connection:
         found = connection.scalars(text("select tablename from pg_tables where schemaname = 'shop' order by 1")).all()
-    assert found == ["customers", "orders"]
+    assert found == ["customers", "exchange_rates", "orders"]

@@ -75,6 +75,7 @@ def write_orders(lake: Lake, first: date, days: int, rates: pd.Series, seed: int
                 "customer_id": list(buyers),
                 "ordered_at": pd.Series([at] * len(buyers), dtype="datetime64[us, UTC]"),
                 "status": "completed",
+                "currency": "EUR",
                 "total_amount": np.round(generator.uniform(5, 60, len(buyers)), 2),
                 "updated_at": pd.Series([at] * len(buyers), dtype="datetime64[us, UTC]"),
             }
@@ -85,6 +86,7 @@ def write_orders(lake: Lake, first: date, days: int, rates: pd.Series, seed: int
                 ("customer_id", pa.string()),
                 ("ordered_at", pa.timestamp("us", "UTC")),
                 ("status", pa.string()),
+                ("currency", pa.string()),
                 ("total_amount", pa.float64()),
                 ("updated_at", pa.timestamp("us", "UTC")),
             ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 
 import pandas as pd
 import pyarrow as pa
@@ -13,17 +14,23 @@ from sqlalchemy import text
 from segmentation import catalog
 from segmentation.calendar import day_interval, days_between
 from segmentation.config import Settings
+from segmentation.errors import MissingRate
 from segmentation.evaluate.futures import lake_future, of_customers, source_future
 
 DAY = date(2026, 5, 1)
 
 
-def _write(settings: Settings, rows: list[tuple[str, str, datetime, str, float, datetime]]) -> None:
-    names = ("order_id", "customer_id", "ordered_at", "status", "total_amount", "updated_at")
+def _write(
+    settings: Settings,
+    rows: list[tuple[str, str, datetime, str, float, datetime]],
+    currencies: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    names = ("order_id", "customer_id", "ordered_at", "status", "total_amount", "updated_at", "currency")
     kinds = (pa.string(), pa.string(), pa.timestamp("us", "UTC"), pa.string(), pa.float64(), pa.timestamp("us", "UTC"))
+    kinds = (*kinds, pa.string())
     for day in days_between(DAY, DAY + timedelta(days=28)):
         interval = day_interval(day, settings.timezone)
-        of_day = [row for row in rows if interval.start <= row[2] < interval.end]
+        of_day = [(*row, currencies.get(row[0], "EUR")) for row in rows if interval.start <= row[2] < interval.end]
         columns = list(zip(*of_day, strict=True)) or [()] * len(names)
         table = pa.table({n: pa.array(list(c), k) for n, c, k in zip(names, columns, kinds, strict=True)})
         settings.lake.write_table(table, settings.lake.path(catalog.CHECKED, catalog.ORDERS, day=day) / "rows.parquet")
@@ -55,6 +62,28 @@ def test_sums_what_stands_at_the_end_of_the_horizon(make_settings: Callable[...,
     lined_up = of_customers(found, pd.Index(["c", "b", "a"]))
     assert lined_up["bought"].tolist() == [0.0, 1.0, 1.0]
     assert lined_up["spend"].tolist() == [0.0, 7.0, 10.3]
+
+
+def test_orders_in_another_currency_count_at_the_rate_of_their_day(make_settings: Callable[..., Settings]) -> None:
+    settings = make_settings(timezone="America/New_York").model_copy(update={"reporting_currency": "EUR"})
+    # 03:00 UTC is still the evening before in New York
+    friday, saturday = datetime(2026, 5, 9, 3, tzinfo=UTC), datetime(2026, 5, 10, 3, tzinfo=UTC)
+    rows = [("1", "a", friday, "completed", 10.0, friday), ("2", "a", saturday, "completed", 1.0, saturday)]
+    _write(settings, rows, {"1": "USD"})
+    with pytest.raises(MissingRate, match=r"USD \(1 order, 2026-05-08\)"):
+        lake_future(settings, DAY)
+
+    rates = pa.table(
+        {
+            "day": pa.array([date(2026, 5, 7), date(2026, 5, 8), date(2026, 5, 9)]),
+            "currency": pa.array(["USD"] * 3),
+            "rate": pa.array([2.0, 0.9, 3.0]),
+        }
+    )
+    settings.lake.write_table(rates, settings.lake.rows_file(catalog.CHECKED, catalog.RATES, DAY + timedelta(days=28)))
+    found = lake_future(settings, DAY)
+    assert found is not None
+    assert found.to_dict("records") == [{"customer_id": "a", "spend": 10.0, "orders": 2.0}]
 
 
 def test_a_lake_that_ends_too_early_has_no_future(make_settings: Callable[..., Settings]) -> None:

@@ -30,7 +30,7 @@ from segmentation.errors import (
 )
 from segmentation.extract.extract_day import extract_day
 
-from .conftest import FIRST_DAY, LAST_DAY, TIMEZONE, Shop, files, read
+from .conftest import DAY_AFTER, FIRST_DAY, LAST_DAY, TIMEZONE, Shop, files, read
 
 DAYS = list(days_between(FIRST_DAY, LAST_DAY))
 CLOCKS_FORWARD = date(2026, 3, 29)
@@ -313,6 +313,35 @@ def test_a_shop_with_other_names_and_without_events_lines_or_products(
     assert orders["discount_amount"].to_pylist() == [4.05, 4.05]
     assert orders["updated_at"].to_pylist() == [None, None]
     assert not (settings.lake.root / "raw" / "events").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "moment"),
+    # half past eleven in UTC is a Berlin morning of the next day
+    [("date", "{}"), ("timestamp", "{} 23:30"), ("timestamptz", "{} 23:30Z")],
+)
+def test_rates_are_kept_by_day_up_to_the_business_day(
+    shop: Shop, make_settings: Callable[..., Settings], tmp_path: Path, kind: str, moment: str
+) -> None:
+    mapping = tmp_path / "mapping.yml"
+    mapping.write_text("rates: {table: shop.exchange_rates}\n")
+    settings = make_settings(timezone=TIMEZONE, extract={"mapping": mapping})
+    shop.execute(f"alter table shop.exchange_rates alter column day type {kind}")
+    back = timedelta(days=1 if kind == "timestamptz" else 0)
+    moments = [moment.format(day - back) for day in (LAST_DAY, FIRST_DAY, DAY_AFTER)]
+    for at in (*moments, "infinity", "-infinity"):
+        shop.execute(f"insert into shop.exchange_rates values (cast(:at as {kind}), 'USD', 0.9005)", at=at)
+
+    result = extract_day(settings, LAST_DAY, shop.url, shop.now)
+
+    assert result.rows["rates"] == 2
+    rates = read(settings, "rates", LAST_DAY)
+    assert [str(found) for found in rates.schema.types] == ["date32[day]", "string", "double"]
+    assert rates.to_pylist() == [
+        {"day": FIRST_DAY, "currency": "USD", "rate": 0.9005},
+        {"day": LAST_DAY, "currency": "USD", "rate": 0.9005},
+    ]
+    assert not (settings.lake.root / "raw" / "rates" / f"day={FIRST_DAY}").exists()
 
 
 def test_ids_of_different_types_meet_as_text(shop: Shop, settings: Settings) -> None:

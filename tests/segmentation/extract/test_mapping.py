@@ -15,8 +15,10 @@ from segmentation.extract.mapping import DEFAULT_MAPPING, Expression, load_mappi
 def test_the_default_file_names_every_column_of_the_contract_and_no_other() -> None:
     written = yaml.safe_load(DEFAULT_MAPPING.read_text())
 
+    # few shops sell in several currencies: the table of rates is off until a shop's file names it
+    assert written.pop("rates") is None
     assert {table: list(content["columns"]) for table, content in written.items()} == {
-        table: list(columns) for table, columns in COLUMNS.items()
+        table: list(columns) for table, columns in COLUMNS.items() if table != "rates"
     }
     assert not {"email", "birth_year"} & {column for columns in COLUMNS.values() for column in columns}
 
@@ -40,13 +42,20 @@ def test_a_file_overrides_what_it_names_and_keeps_the_rest(tmp_path: Path) -> No
     assert mapping.tables["products"] == load_mapping().tables["products"]
 
 
+def test_a_table_that_is_off_by_default_keeps_the_contracts_column_names(tmp_path: Path) -> None:
+    path = tmp_path / "shop.yml"
+    path.write_text("rates:\n  table: bank.daily\n  columns:\n    rate: euros\n")
+
+    assert load_mapping(path).tables["rates"].columns == {"day": "day", "currency": "currency", "rate": "euros"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         pytest.param("order: {}", "unknown table 'order'. Did you mean 'orders'?", id="table"),
         pytest.param(
             "warehouse: {}",
-            "unknown table 'warehouse'. Known are: customers, products, orders, order_items, events.",
+            "unknown table 'warehouse'. Known are: customers, products, rates, orders, order_items, events.",
             id="no table like it",
         ),
         pytest.param(
@@ -54,6 +63,7 @@ def test_a_file_overrides_what_it_names_and_keeps_the_rest(tmp_path: Path) -> No
             "orders has an unknown column 'totl_amount'. Did you mean 'total_amount'?",
             id="column",
         ),
+        pytest.param("rates: {columns: {rate: euros}}", "rates.table is wrong. Field required.", id="rates nowhere"),
         pytest.param(
             "customers: {columns: {email: email}}", "customers has an unknown column 'email'. ", id="personal column"
         ),

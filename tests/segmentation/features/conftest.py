@@ -40,6 +40,7 @@ def _schemas(key: pa.DataType) -> dict[str, pa.Schema]:
             "product_id": key, "category": pa.string(), "subcategory": pa.string(), "brand": pa.string(),
             "list_price": pa.float64(), "updated_at": _TIME,
         },
+        "rates": {"day": pa.date32(), "currency": pa.string(), "rate": pa.float64()},
     }  # fmt: skip
     return {table: pa.schema(list(fields.items())) for table, fields in columns.items()}
 
@@ -60,6 +61,9 @@ class HandmadeShop:
     def add(self, table: str, **values: Any) -> None:
         self.rows.setdefault(table, []).append(values)
 
+    def rate(self, day: str, currency: str, rate: float) -> None:
+        self.add("rates", day=date.fromisoformat(day), currency=currency, rate=rate)
+
     def order(
         self,
         order_id: Any,
@@ -72,10 +76,11 @@ class HandmadeShop:
         updated: str | None = None,
         coupon: str | None = None,
         items: dict[Any, float] | None = None,
+        currency: str | None = "EUR",
     ) -> None:
         """Place an order; ``items`` maps product to what its line cost."""
         self.add(
-            "orders", order_id=order_id, customer_id=customer, ordered_at=self.at(at), status=status, currency="EUR",
+            "orders", order_id=order_id, customer_id=customer, ordered_at=self.at(at), status=status, currency=currency,
             total_amount=amount, discount_amount=discount, coupon_code=coupon, updated_at=self.at(updated or at),
         )  # fmt: skip
         for line, (product, price) in enumerate((items or {}).items(), start=1):

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from segmentation.catalog import EVENT_TYPES
-from segmentation.errors import MissingInput, TooLittleHistory
+from segmentation.errors import MissingInput, MissingRate, TooLittleHistory
 from segmentation.features.as_of import (
     CATEGORIES_SCHEMA,
     CHANNELS_SCHEMA,
@@ -192,6 +192,75 @@ def test_baskets_and_categories(shop: HandmadeShop, read: Read) -> None:
     shares = read(shop, "categories", DAY).loc["a"].set_index("category")
     assert shares["spend_share"].to_dict() == {"hats": pytest.approx(10 / 55), "shoes": pytest.approx(40 / 55)}
     assert shares["product_view_share"].to_dict() == {"hats": 0.0, "shoes": 1.0}
+
+
+def reporting(shop: HandmadeShop, currency: str = "EUR") -> HandmadeShop:
+    shop.settings = shop.settings.model_copy(update={"reporting_currency": currency})
+    return shop
+
+
+def test_every_amount_of_an_order_is_converted_at_the_rate_of_its_day(new_shop: NewShop, read: Read) -> None:
+    shop = reporting(new_shop("America/New_York"))
+    for product, category in (("p1", "shoes"), ("p2", "hats")):
+        shop.product(product, category)
+    shop.order("1", "a", "2026-03-17 10:00", 20.0, discount=5.0)
+    shop.order("2", "a", "2026-03-19 10:00", 30.0, discount=10.0, currency="USD", items={"p1": 10.03, "p2": 19.97})
+    shop.order("3", "a", "2026-03-20 23:30", 1.0, currency="USD")  # in UTC the day after
+    shop.order("4", "a", "2026-03-24 10:00", 8.0, currency="GBP", status="returned", updated="2026-03-25 10:00")
+    for day, rate in (("2026-03-18", 9.0), ("2026-03-19", 0.5), ("2026-03-20", 1.005), ("2026-03-21", 7.0)):
+        shop.rate(day, "USD", rate)
+    shop.rate("2026-03-24", "GBP", 1.25)
+    shop.write(DAY)
+    build_features(shop.settings, DAY, warm=False)
+    a = read(shop, "static", DAY).loc["a"]
+    # 20 + 30 * 0.5 + 1.005 (half a cent up); the one given back is left out of net spending
+    assert a.monetary_91d == pytest.approx(20 + 15 + 1.01, abs=1e-9)
+    assert a.average_order_value == pytest.approx((20 + 15 + 1.01 + 10) / 4, abs=1e-9)
+    assert a.largest_order_value == 20.0
+    assert a.discount_share == pytest.approx((5 + 5) / (46.01 + 10))
+    # lines of 5.02 (half a cent up) and 9.99, which make the order's 15.00 within the rounding of each
+    assert a.average_item_value == pytest.approx((5.02 + 9.99) / 2, abs=1e-9)
+    shares = read(shop, "categories", DAY).loc["a"].set_index("category")
+    assert shares["spend_share"].to_dict() == {
+        "hats": pytest.approx(9.99 / 15.01),
+        "shoes": pytest.approx(5.02 / 15.01),
+    }
+
+
+def test_a_weekend_takes_fridays_rate_and_a_week_old_one_is_the_oldest(shop: HandmadeShop, read: Read) -> None:
+    reporting(shop)
+    shop.rate("2026-03-20", "USD", 2.0)  # a Friday
+    shop.rate("2026-03-30", "USD", 5.0)
+    shop.order("1", "sunday", "2026-03-22 10:00", 1.0, currency="USD")
+    shop.order("2", "week", "2026-03-27 10:00", 1.0, currency="USD")
+    shop.order("3", "monday", "2026-03-30 10:00", 1.0, currency="USD")
+    shop.write(DAY)
+    build_features(shop.settings, DAY, warm=False)
+    assert read(shop, "static", DAY)["monetary_91d"].to_dict() == {"sunday": 2.0, "week": 2.0, "monday": 5.0}
+
+    shop.order("4", "later", "2026-03-28 10:00", 1.0, currency="USD")
+    shop.write(DAY)
+    with pytest.raises(MissingRate, match=r"USD \(1 order, 2026-03-28\)"):
+        build_features(shop.settings, DAY, warm=False)
+
+
+def test_cancelled_orders_and_orders_without_a_currency_need_no_rate(shop: HandmadeShop, read: Read) -> None:
+    reporting(shop)
+    shop.order("1", "a", "2026-03-20 10:00", 4.0, currency=None)
+    shop.order("2", "a", "2026-03-21 10:00", 9.0, currency="USD", status="cancelled", updated="2026-03-22 10:00")
+    shop.write(DAY)
+    build_features(shop.settings, DAY, warm=False)
+    a = read(shop, "static", DAY).loc["a"]
+    assert (a.frequency_91d, a.monetary_91d) == (1, 4.0)
+
+
+def test_without_a_reporting_currency_amounts_are_added_as_they_are(shop: HandmadeShop, read: Read) -> None:
+    shop.order("1", "a", "2026-03-20 10:00", 4.0, currency="USD")
+    shop.order("2", "a", "2026-03-21 10:00", 9.0)
+    shop.rate("2026-03-20", "USD", 100.0)
+    shop.write(DAY)
+    build_features(shop.settings, DAY, warm=False)
+    assert read(shop, "static", DAY).loc["a"].monetary_91d == 13.0
 
 
 def test_the_timeline_is_merged_in_time_without_purchase_events(shop: HandmadeShop, read: Read) -> None:

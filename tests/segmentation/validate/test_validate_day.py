@@ -26,7 +26,7 @@ from sqlalchemy import Engine, select
 
 from segmentation.calendar import day_interval
 from segmentation.config import CheckSettings, Settings
-from segmentation.errors import CheckFailed, DatabaseUnreachable, FutureBusinessDay, MissingInput
+from segmentation.errors import CheckFailed, DatabaseUnreachable, FutureBusinessDay, MissingInput, MissingRate
 from segmentation.lake import content_hash
 from segmentation.validate.validate_day import ValidateResult, validate_day
 from segmentation.warehouse import check_results, quarantine
@@ -89,6 +89,7 @@ SCHEMAS = {
         ]
     ),
 }
+RATES = pa.schema([("day", pa.date32()), ("currency", pa.string()), ("rate", pa.float64())])
 DAILY = ("orders", "order_items", "events")
 KEYS = {"orders": "order_id", "order_items": "order_id", "events": "event_id"}
 Row = dict[str, Any]
@@ -688,6 +689,93 @@ def test_a_shop_without_items_events_or_products(shop: Shop) -> None:
     assert result.rows_in == 50
     # what the lake held of tables that the shop no longer has is gone
     assert [lake.days("checked", table) for table in ("order_items", "events", "products")] == [[], [], []]
+
+
+def _in_euros(shop: Shop, *rates: tuple[date | None, str | None, float | None]) -> None:
+    """Report in EUR; with ``rates`` the shop has a table of them."""
+    shop.settings = shop.settings.model_copy(update={"reporting_currency": "EUR"})
+    if rates:
+        shop.put("rates", [dict(zip(RATES.names, rate, strict=True)) for rate in rates], schema=RATES)
+    shop.extracted(D, (*DAILY, "rates") if rates else DAILY)
+
+
+def test_orders_in_another_currency_pass_with_a_rate(shop: Shop) -> None:
+    sunday, last_friday = D - timedelta(days=1), D - timedelta(days=3)
+    _put_day(shop, sunday)
+    shop.change("orders", 2, sunday, currency="USD")
+    shop.change("orders", 3, currency="USD")
+    shop.change("orders", 4, currency=None)
+    shop.change("orders", 5, currency="GBP", status="cancelled")
+    _in_euros(shop, (last_friday, "USD", 0.9))
+    result = shop.validate()
+    assert result.quarantined == 0
+    assert shop.rows("rates", files="checked") == [{"day": last_friday, "currency": "USD", "rate": 0.9}]
+    # the amounts of the checked files stay what the shop says
+    assert {row["total_amount"] for row in shop.rows("orders", files="checked")} == {20.0}
+    outcome = shop.outcome("orders", "every order in another currency has a rate")
+    assert (outcome.passed, outcome.rows_checked, outcome.rows_failed) == (True, 80, 0)
+    assert not any("another currency" in warning for warning in result.warnings)
+
+
+def test_orders_without_a_rate_stop_the_run(shop: Shop) -> None:
+    sunday = D - timedelta(days=1)
+    _put_day(shop, sunday)
+    _in_euros(shop, (D, "USD", 0.9))
+    shop.validate()
+    before = shop.bytes()
+    shop.change("orders", 2, sunday, currency="USD")  # Monday's rate is too late for it
+    for position in (3, 4):
+        shop.change("orders", position, currency="CHF")
+    shop.change("orders", 5, currency="USD")
+    with pytest.raises(MissingRate) as caught:
+        shop.validate()
+    assert str(caught.value) == (
+        "3 orders have no exchange rate to EUR: CHF (2 orders, 2026-03-30), USD (1 order, 2026-03-29). Needed is a "
+        "rate of the order's business day or of the 7 days before it. The day is not used. Marketing keeps the labels "
+        "of the last published night. Add the rates to the shop's table of rates, then clear the extract task of this "
+        "run."
+    )
+    outcome = shop.outcome("orders", "every order in another currency has a rate")
+    assert (outcome.passed, outcome.level, outcome.rows_checked, outcome.rows_failed) == (False, "table", 80, 3)
+    assert outcome.observed == "CHF: 2; USD: 1"
+    changed = {path for path, digest in shop.bytes().items() if before.get(path) != digest}
+    assert changed == {f"orders/day={sunday}/rows.parquet", f"_days/{sunday}.json"}
+
+    _in_euros(shop, (sunday, "USD", 0.9), (sunday, "CHF", 1.1))
+    shop.validate()
+
+
+def test_orders_of_days_checked_long_ago_need_a_rate_too(old_shop: Shop) -> None:
+    old_shop.change("orders", 2, LAST_MONDAY, currency="USD")
+    old_shop.validate(LAST_MONDAY)
+    _in_euros(old_shop)
+    with pytest.raises(MissingRate) as caught:
+        old_shop.validate()
+    assert caught.value.missing == [("USD", 1, LAST_MONDAY, LAST_MONDAY)]
+    assert str(caught.value).endswith(
+        "Name the shop's table of rates under rates in the mapping file, then clear the extract task of this run; or "
+        "unset SEGMENTATION_REPORTING_CURRENCY to add amounts up as they are."
+    )
+
+
+def test_unusable_rates_are_set_aside(shop: Shop) -> None:
+    shop.settings = _without_limits(shop.settings)
+    shop.change("orders", 3, currency="USD")
+    friday = D - timedelta(days=3)
+    _in_euros(
+        shop,
+        (D, "USD", 0.0), (D, "GBP", -1.0), (D, "CHF", float("nan")), (D, "SEK", float("inf")), (D, "NOK", None),
+        (None, "USD", 1.0), (D, None, 1.0), (D, "DKK", 1e7), (D, "PLN", 0.2), (D, "PLN", 0.3), (friday, "USD", 0.9),
+    )  # fmt: skip
+    shop.validate()
+    reasons = {(row["currency"], row["reason"]) for row in shop.table("rates", files="quarantine").to_pylist()}
+    size, number = "rate not between 1e-09 and 1e+06", "rate missing or not a usable number"
+    assert reasons == {
+        ("USD", size), ("GBP", size), ("DKK", size), ("CHF", number), ("SEK", number), ("NOK", number),
+        ("USD", "rate without day"), (None, "rate without currency"), ("PLN", "same key again"),
+    }  # fmt: skip
+    kept = [(row["currency"], row["rate"]) for row in shop.rows("rates", files="checked")]
+    assert kept == [("PLN", 0.2), ("USD", 0.9)]
 
 
 def test_a_run_again_gives_the_same_bytes(shop: Shop, make_settings: Callable[..., Settings], tmp_path: Path) -> None:
