@@ -163,15 +163,17 @@ def _plan(connection: Connection, destination: str, most_rows: int, asked: dict[
     """Return the batches to send, in order: who leaves first, so that nothing else can keep it back."""
     found = connection.execute(text((_SQL / "select_changes.sql").read_text()), asked).all()
     batches = []
-    for (key, *said), rows in groupby(found, key=lambda row: (row.batch_key, row.campaign_id, row.campaign, row.event)):
+    for (key, number, name, event), rows in groupby(
+        found, key=lambda row: (row.batch_key, row.campaign_id, row.campaign, row.event)
+    ):
         changes = list(rows)
         # a batch to repeat stays as it was, whatever the settings say now
         step = len(changes) if key else most_rows
         for start in range(0, len(changes), step):
             part = changes[start : start + step]
             recipients = tuple(Recipient(row.customer_id, row.action, row.number) for row in part)
-            made = key or batch_key(destination, said[0], said[2], recipients)
-            batches.append(Batch(made, *said, part[0].as_of, recipients))
+            made = key or batch_key(destination, number, event, recipients)
+            batches.append(Batch(made, number, name, event, part[0].as_of, recipients))
     return batches
 
 
