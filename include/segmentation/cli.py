@@ -208,12 +208,12 @@ def export(
     from segmentation.activation.login import login_from_environment
     from segmentation.config import settings
     from segmentation.connections import engine_for
-    from segmentation.errors import UnknownDestination
+    from segmentation.errors import InvalidSetting
 
     activation = settings().activation
     names = destination or sorted(activation.destinations)
     if not names:
-        raise UnknownDestination("", [])
+        raise InvalidSetting("SEGMENTATION_ACTIVATION__DESTINATIONS", {}, "name at least one, see docs/ACTIVATION.md.")
     warehouse = engine_for(warehouse_url or _databases(None, None)[2])
     now = datetime.now(UTC)
     for name in names:
