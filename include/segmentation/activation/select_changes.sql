@@ -96,4 +96,6 @@ select
 from placed
 cross join night
 left join marts.campaigns as campaign on placed.campaign_id = campaign.campaign_id
+-- without any labels nothing is known of consent, nor of who is gone
+where night.as_of is not null
 order by placed.event desc, batch_key nulls last, placed.campaign_id, placed.customer_id collate "C"

@@ -18,6 +18,8 @@ from segmentation.config import ActivationSettings
 from segmentation.errors import DestinationRefused, DestinationUnreachable
 
 logger = logging.getLogger(__name__)
+# it would log every address, and with some receivers the address is the secret
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 # timeout, the same key still being worked on, too early, too many requests
 _COME_BACK = (408, 409, 425, 429)
@@ -58,7 +60,7 @@ class Webhook:
                 headers=self._headers | {"Idempotency-Key": batch.key},
                 timeout=self._settings.timeout_s,
             )
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             # an address may hold a secret in its path: only the host is told
             reason = f"{type(error).__name__} at {urlsplit(self._url).hostname}"
             raise DestinationUnreachable(self.name, reason) from None

@@ -19,7 +19,7 @@ class Receiver:
     Attributes
     ----------
     answers : list
-        Status; or ``(status, Retry-After)``; or ``"silence"``: no answer for a second.
+        Status; or ``(status, Retry-After)``; or ``"silence"``: no answer for a second; or what to do before a 200.
     keys, bodies, logins : list
         Of each request: its idempotency key, its JSON, its Authorization header.
     """
@@ -48,6 +48,9 @@ def receiving() -> Iterator[Receiver]:
             if answer == "silence":
                 time.sleep(1)
                 answer = 200
+            if callable(answer):
+                answer()
+                answer = 200
             status, pause = answer if isinstance(answer, tuple) else (answer, None)
             try:
                 self.send_response(status)
@@ -55,7 +58,7 @@ def receiving() -> Iterator[Receiver]:
                     self.send_header("Retry-After", pause)
                 self.end_headers()
                 self.wfile.write(b"customer c1 is unknown")
-            except BrokenPipeError:
+            except ConnectionError:
                 pass
 
         def log_message(self, *arguments: Any) -> None:

