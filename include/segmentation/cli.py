@@ -217,6 +217,38 @@ def report(
 
 
 @app.command()
+def export(
+    destination: Annotated[
+        list[str] | None, typer.Option(help="name in the settings; may be repeated [default: all of them]")
+    ] = None,
+    campaign: Annotated[int | None, typer.Option(help="number of one campaign [default: all that run]")] = None,
+    send: Annotated[bool, typer.Option("--send", help="really send; without it, only tell what would be sent")] = False,
+    warehouse_url: WarehouseUrl = None,
+) -> None:
+    """Send the customers of running campaigns to destinations: who joined and who left since the last time."""
+    from datetime import UTC
+
+    from segmentation.activation.export_audience import export_audience
+    from segmentation.activation.login import login_from_environment
+    from segmentation.config import settings
+    from segmentation.connections import engine_for
+    from segmentation.errors import InvalidSetting
+
+    activation = settings().activation
+    names = destination or sorted(activation.destinations)
+    if not names:
+        raise InvalidSetting("SEGMENTATION_ACTIVATION__DESTINATIONS", {}, "name at least one, see docs/ACTIVATION.md.")
+    warehouse = engine_for(warehouse_url or _databases(None, None)[2])
+    now = datetime.now(UTC)
+    for name in names:
+        login = login_from_environment(name, os.environ)
+        run_id = f"cli__export__{now:%Y%m%dT%H%M%S}"
+        export_audience(activation, name, warehouse, login, run_id, now, campaign=campaign, send=send)
+    if not send:
+        console.print("Nothing was sent; add --send to send it.")
+
+
+@app.command()
 def docs(folder: Annotated[Path, typer.Option(help="where the pages lie")] = Path("docs")) -> None:
     """Write the pages that are made from the code: TABLES.md and SETTINGS.md."""
     from segmentation.config import settings_doc

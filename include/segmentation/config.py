@@ -6,16 +6,19 @@ or in the description. Connections are not settings: they come from Airflow (or 
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from segmentation.calendar import shop_timezone
+from segmentation.errors import InvalidSetting
 from segmentation.lake import Lake
 
 
@@ -180,6 +183,55 @@ class CampaignSettings(_Step):
     seed: int = Field(20170101, description="seed of the draws behind a proposed split")
 
 
+class ActivationSettings(_Step):
+    """Where the customers of running campaigns are sent."""
+
+    destinations: dict[str, str] = Field(
+        {},
+        description='URLs by name, as JSON: `{"crm": "https://…", "bucket": "s3://bucket/folder", '
+        '"files": "file:///folder"}`; secrets do not belong here but into the connection '
+        "`segmentation_destination_<name>`",
+    )
+    send: bool = Field(False, description="whether the export after each night sends, or only tells what it would send")
+    require_consent: bool = Field(
+        False, description="true = only customers who agreed; false = also those of whom the shop does not say"
+    )
+    rows_per_request: int = Field(500, ge=1, le=100_000, description="customers in one request to a webhook, at most")
+    rows_per_file: int = Field(100_000, ge=1, le=1_000_000, description="customers in one file or object, at most")
+    attempts: int = Field(5, ge=1, le=20, description="times that one request is tried within a task")
+    longest_pause_s: float = Field(
+        60.0, ge=0, description="seconds between two attempts, at most; the first pause is about one second"
+    )
+    timeout_s: float = Field(30.0, gt=0, description="seconds to wait for a destination's answer")
+
+    @field_validator("destinations")
+    @classmethod
+    def _usable(cls, urls: dict[str, str]) -> dict[str, str]:
+        for name, url in urls.items():
+            if problem := _destination_problem(name, url):
+                # without its value: a URL may hold a secret
+                raise InvalidSetting("SEGMENTATION_ACTIVATION__DESTINATIONS", name, problem)
+        return urls
+
+
+def _destination_problem(name: str, url: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        return "name a destination in small letters, digits and underscores."
+    parts = urlsplit(url)
+    if parts.scheme not in ("file", "s3", "https", "http"):
+        return "its URL has to begin with https://, s3:// or file://."
+    if "@" in parts.netloc:
+        return f"its URL holds a login; put that into the connection segmentation_destination_{name}."
+    if parts.scheme == "file" and (parts.netloc or not parts.path.strip("/")):
+        return "write the folder with three slashes, like file:///srv/exports."
+    if parts.scheme != "file" and not parts.hostname:
+        return "its URL lacks the host, or the bucket."
+    # customer ids and a token must not cross the internet in the clear
+    if parts.scheme == "http" and "." in (parts.hostname or "") and parts.hostname != "127.0.0.1":
+        return "use https://; http:// is for hosts of the same network (a name without a dot) only."
+    return ""
+
+
 class Settings(BaseSettings):
     """All settings of the product."""
 
@@ -205,6 +257,7 @@ class Settings(BaseSettings):
     publish: PublishSettings = PublishSettings()
     actions: ActionSettings = ActionSettings()
     campaigns: CampaignSettings = CampaignSettings()
+    activation: ActivationSettings = ActivationSettings()
 
     @field_validator("timezone")
     @classmethod

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from difflib import get_close_matches
 
 LABELS_KEPT = "Marketing keeps the labels of the last published night."
 
@@ -401,3 +402,79 @@ class PasswordsLost(Terminal):
 
 class NotThere(Terminal):
     """A page or a report was asked for something that does not exist; the text says what."""
+
+
+class UnknownDestination(Terminal):
+    """No destination of that name is in the settings."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name, self.known = name, list(known)
+        near = get_close_matches(name, known, n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        super().__init__(
+            f"there is no destination {name!r}; known: {', '.join(known) or 'none'}.{meant} Nothing was sent. Set "
+            f"SEGMENTATION_ACTIVATION__DESTINATIONS, see docs/SETTINGS.md."
+        )
+
+
+class UnknownCampaign(Terminal):
+    """No campaign has that number."""
+
+    def __init__(self, campaign_id: int) -> None:
+        self.campaign_id = campaign_id
+        super().__init__(
+            f"there is no campaign {campaign_id}. Nothing was sent. See marts.campaigns for those there are."
+        )
+
+
+class ExportRunning(Retryable):
+    """Another export to the same destination is under way."""
+
+    def __init__(self, destination: str) -> None:
+        self.destination = destination
+        super().__init__(
+            f"another export to destination {destination} is running. This one sent nothing. Wait until that one has "
+            f"ended; Airflow tries again."
+        )
+
+
+def _delivered(sent: int, waiting: int) -> str:
+    return (
+        f"Customers confirmed before: {sent}, logged as sent. Not confirmed: {waiting}; in ops.activation_log they "
+        f"have no sent_at and go again with the next export, in the same batches with the same keys."
+    )
+
+
+class DestinationUnreachable(Retryable):
+    """A destination did not answer, or asked to come back later.
+
+    Attributes
+    ----------
+    destination, reason
+        Its name in the settings, and what happened; never an answer's text, which may hold personal data.
+    sent, waiting
+        Customers confirmed and not confirmed in this export.
+    asked_pause_s
+        Seconds that the destination asked to wait; 0 = it did not say.
+    """
+
+    asked_pause_s = 0.0
+
+    def __init__(self, destination: str, reason: str, sent: int = 0, waiting: int = 0) -> None:
+        self.destination, self.reason, self.sent, self.waiting = destination, reason, sent, waiting
+        super().__init__(
+            f"destination {destination} cannot be reached: {reason}. {_delivered(sent, waiting)} Check that it is up "
+            f"and its URL right; Airflow tries again."
+        )
+
+
+class DestinationRefused(Terminal):
+    """A destination answered that it does not take a batch, login or address; attributes as of the one above."""
+
+    def __init__(self, destination: str, reason: str, sent: int = 0, waiting: int = 0) -> None:
+        self.destination, self.reason, self.sent, self.waiting = destination, reason, sent, waiting
+        super().__init__(
+            f"destination {destination} refused a batch: {reason}. {_delivered(sent, waiting)} Correct its URL in the "
+            f"settings, its login in connection segmentation_destination_{destination}, or the receiver; then clear "
+            f"the task."
+        )

@@ -826,3 +826,34 @@ campaign_allocation = Table(
     comment="Grain: as_of, campaign, arm; only campaigns that compare actions. How to split the next campaign "
     "(Thompson sampling): marts.launch_comparison takes it with follows.",
 )
+
+activation_log = Table(
+    "activation_log",
+    metadata,
+    Column("destination", Text, primary_key=True, comment="name of the destination in the settings"),
+    Column("campaign_id", Integer, primary_key=True, autoincrement=False, comment="campaign, see marts.campaigns"),
+    Column("customer_id", Text, primary_key=True, comment="the shop's customer key, as text"),
+    Column(
+        "number",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        comment="1 = the first time the customer joined there, 2 = left, 3 = joined again, and so on",
+    ),
+    Column("event", Text, nullable=False, comment="joined (may be written to) or left (must not be any more)"),
+    Column("action", Text, nullable=False, comment="id of the action the customer gets"),
+    _day("as_of", "business day of the labels and of the consent that decided"),
+    Column("batch_key", Text, nullable=False, comment="idempotency key of the request, object or file that holds it"),
+    Column("planned_at", DateTime(timezone=True), nullable=False, comment="when it was put into the batch"),
+    Column(
+        "sent_at",
+        DateTime(timezone=True),
+        comment="when the destination had confirmed it; null = it has not, but may have got it",
+    ),
+    Column("run_id", Text, nullable=False, comment="run that put it into the batch"),
+    CheckConstraint("event in ('joined', 'left')", name="activation_log_event"),
+    Index("activation_log_batch", "destination", "batch_key"),
+    schema=OPS,
+    comment="Grain: destination, campaign, customer, number. Who was sent where: written before a batch is sent, "
+    "confirmed after, so that whoever may have been sent is known even after a crash. Dry runs leave nothing.",
+)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
-__all__ = ["DEFAULTS", "Report", "record_failure", "step"]
+__all__ = ["DEFAULTS", "PATIENCE", "Report", "record_failure", "step"]
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +62,8 @@ def record_failure(context: Context) -> None:
         logger.warning("The run could not be marked failed in ops.runs.", exc_info=True)
 
 
-#: What every task of ours has in common: its owner, its patience, and what happens when it fails.
-DEFAULTS: dict[str, Any] = {
+#: What every task of ours has in common: its owner and its patience.
+PATIENCE: dict[str, Any] = {
     "owner": "data-engineering",
     "retries": 3,
     "retry_delay": timedelta(minutes=1),
@@ -71,5 +71,7 @@ DEFAULTS: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=15),
     "retry_policy": RETRY_POLICY,
     "execution_timeout": timedelta(hours=2),
-    "on_failure_callback": record_failure,
 }
+
+#: What every task of a night has in common: beside these, its failure is kept in the ledger.
+DEFAULTS: dict[str, Any] = PATIENCE | {"on_failure_callback": record_failure}

@@ -13,9 +13,8 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from segmentation.config import Settings, settings
-from segmentation.connections import engine_for, named_errors
 from segmentation_airflow.business_day import business_day
-from segmentation_airflow.urls import SOURCE, WAREHOUSE, url_of
+from segmentation_airflow.urls import SOURCE, open_warehouse, url_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -60,17 +59,8 @@ class Tonight:
 
     @cached_property
     def warehouse(self) -> Engine:
-        """Engine of the warehouse, tried once so that an outage or a wrong password is told in words.
-
-        Raises
-        ------
-        DatabaseUnreachable, LoginRefused
-            If the warehouse cannot be used.
-        """
-        url = url_of(WAREHOUSE)
-        engine = engine_for(url)
-        with named_errors("warehouse", url), engine.connect():
-            return engine
+        """Engine of the warehouse, see `open_warehouse`."""
+        return open_warehouse()
 
     def start(self) -> None:
         """Enter the run in `ops.runs` as running."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from segmentation.connections import engine_for, named_errors
 from segmentation.errors import InvalidSetting, MissingConnection
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 SOURCE = "segmentation_source"
 WAREHOUSE = "segmentation_warehouse"
@@ -42,6 +47,20 @@ def url_of(conn_id: str) -> str:
     except AirflowNotFoundException as error:
         raise MissingConnection(conn_id) from error
     return libpq_url(connection)
+
+
+def open_warehouse() -> Engine:
+    """Return the engine of the warehouse, tried once so that an outage or a wrong password is told in words.
+
+    Raises
+    ------
+    DatabaseUnreachable, LoginRefused
+        If the warehouse cannot be used.
+    """
+    url = url_of(WAREHOUSE)
+    engine = engine_for(url)
+    with named_errors("warehouse", url), engine.connect():
+        return engine
 
 
 def libpq_url(connection: Connection) -> str:

@@ -54,6 +54,27 @@ def test_setup_makes_a_warehouse_that_marketing_can_ask_and_may_be_repeated(serv
     assert server.passwords[MARKETING_ROLE] not in refused.stderr
 
 
+def test_an_export_is_a_dry_run_unless_told_otherwise(server: Server, warehouse_database: str, tmp_path: Path) -> None:
+    environment = {
+        "SEGMENTATION_ACTIVATION__DESTINATIONS": '{"crm": "https://crm.example.com/hook", "files": "file:///exports"}',
+        "AIRFLOW_CONN_SEGMENTATION_WAREHOUSE": server.url(warehouse_database, PUBLISH_ROLE),
+        "AIRFLOW_CONN_SEGMENTATION_DESTINATION_CRM": '{"password": "t0p-secret"}',
+    }
+    done = segmentation(tmp_path, "export", **environment)
+    assert done.returncode == 0, done.stderr
+    assert "Destination crm: no campaign runs" in done.stdout + done.stderr
+    assert "Destination files: no campaign runs" in done.stdout + done.stderr
+    assert "Nothing was sent; add --send to send it." in done.stdout
+    slip = segmentation(tmp_path, "export", "--destination", "file", **environment)
+    assert slip.returncode == 1
+    assert "known: crm, files. Did you mean files?" in slip.stderr
+    unreadable = environment | {"AIRFLOW_CONN_SEGMENTATION_DESTINATION_CRM": "t0p-secret"}
+    refused = segmentation(tmp_path, "export", **unreadable)
+    assert refused.returncode == 1
+    assert "write it like http://:TOKEN@" in refused.stderr
+    assert "t0p-secret" not in refused.stdout + refused.stderr + done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
@@ -64,6 +85,7 @@ def test_setup_makes_a_warehouse_that_marketing_can_ask_and_may_be_repeated(serv
         pytest.param(["run", "--day", "31.10.2017"], 2, "write YYYY-MM-DD", id="no day"),
         pytest.param(["playbook", "check"], 0, "win_back: win-back", id="playbook"),
         pytest.param(["playbook", "check", "none.yml"], 1, "playbook none.yml: it cannot be read", id="no playbook"),
+        pytest.param(["export"], 1, "name at least one, see docs/ACTIVATION.md", id="no destination"),
         pytest.param(["stop"], 0, "No demo was started here", id="nothing to stop"),
         pytest.param(["--help"], 0, "benchmarks", id="help"),
     ],

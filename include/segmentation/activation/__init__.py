@@ -1,0 +1,1 @@
+"""Campaigns' customers go where they are written to: files, objects, webhooks."""
