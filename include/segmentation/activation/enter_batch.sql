@@ -1,6 +1,6 @@
 -- Enter one batch in the log as not confirmed. Grain: destination, campaign, customer, number. A batch that goes again
 -- stays as it is; a customer whose batch was broken up moves to the new one.
--- Parameters: destination, campaign_id, event, as_of, batch_key, planned_at, run_id; customers, actions and numbers: arrays.
+-- Parameters: destination, campaign_id, event, as_of, batch_key, planned_at, run_id; arrays: customers, actions, numbers.
 insert into ops.activation_log as entered (
     destination, campaign_id, customer_id, number, event, action, as_of, batch_key, planned_at, run_id
 )
