@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 
 from segmentation.activation.destination import Batch, Login, Recipient, batch_key, open_destination
 from segmentation.config import ActivationSettings
@@ -196,22 +195,22 @@ def _count(connection: Connection, batches: list[Batch], asked: dict[str, Any]) 
 
 
 def _enter(connection: Connection, destination: str, batches: list[Batch], run_id: str, now: datetime) -> None:
-    """Enter batches in the log as not confirmed; a customer whose batch was broken up moves to the new one."""
-    statement = insert(activation_log)
-    moved = {name: statement.excluded[name] for name in ("batch_key", "as_of", "planned_at", "run_id")}
-    statement = statement.on_conflict_do_update(
-        index_elements=list(activation_log.primary_key.columns),
-        set_=moved,
-        where=activation_log.c.batch_key != statement.excluded.batch_key,
-    )
+    statement = text((_SQL / "enter_batch.sql").read_text())
     for batch in batches:
-        said = {
-            "destination": destination, "campaign_id": batch.campaign_id, "event": batch.event, "as_of": batch.as_of,
-            "batch_key": batch.key, "planned_at": now, "run_id": run_id,
-        }  # fmt: skip
         connection.execute(
             statement,
-            [said | {"customer_id": r.customer_id, "action": r.action, "number": r.number} for r in batch.recipients],
+            {
+                "destination": destination,
+                "campaign_id": batch.campaign_id,
+                "event": batch.event,
+                "as_of": batch.as_of,
+                "batch_key": batch.key,
+                "planned_at": now,
+                "run_id": run_id,
+                "customers": [recipient.customer_id for recipient in batch.recipients],
+                "actions": [recipient.action for recipient in batch.recipients],
+                "numbers": [recipient.number for recipient in batch.recipients],
+            },
         )
 
 

@@ -29,7 +29,8 @@ allowed as (
 
 -- campaign, customer: the newest that the destination was, or may have been, told
 told as (
-    select distinct on (campaign_id, customer_id) campaign_id, customer_id, number, event, action, batch_key, as_of, sent_at
+    select distinct on (campaign_id, customer_id)
+        campaign_id, customer_id, number, event, action, batch_key, as_of, sent_at
     from ops.activation_log
     where
         destination = :destination
