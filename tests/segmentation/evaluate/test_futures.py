@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 
 import pandas as pd
@@ -116,3 +117,32 @@ def test_the_shop_itself_gives_the_same_as_plain_sql(
     assert found["customer_id"].tolist() == [row[0] for row in expected]
     assert found["spend"].tolist() == pytest.approx([float(row[1]) for row in expected])
     assert found["orders"].tolist() == [row[2] for row in expected]
+
+
+def test_the_shop_itself_is_converted_by_its_own_rates(
+    make_settings: Callable[..., Settings], small_shop, tmp_path: Path
+) -> None:
+    mapping = tmp_path / "mapping.yml"
+    mapping.write_text("rates: {table: shop.exchange_rates}\n")
+    plain = make_settings(timezone=small_shop.timezone)
+    settings = make_settings(timezone=small_shop.timezone, extract={"mapping": mapping})
+    settings = settings.model_copy(update={"reporting_currency": "XTS"})
+    with pytest.raises(MissingRate, match="no exchange rate to XTS: "):
+        source_future(settings, DAY, small_shop.url)
+
+    weekdays = (
+        "insert into shop.exchange_rates select day, currency, 2 from generate_series(:first, :last, interval '1 day')"
+        " as day cross join (select distinct currency from shop.orders) as sold where extract(isodow from day) < 6"
+    )
+    values = {"first": DAY - timedelta(days=7), "last": DAY + timedelta(days=28)}
+    with small_shop.admin.begin() as connection:
+        connection.execute(text(weekdays), values)
+    try:
+        found = source_future(settings, DAY, small_shop.url)
+    finally:
+        with small_shop.admin.begin() as connection:
+            connection.execute(text("delete from shop.exchange_rates"))
+    expected = source_future(plain, DAY, small_shop.url)
+    assert len(found) > 50
+    assert found["customer_id"].tolist() == expected["customer_id"].tolist()
+    assert found["spend"].tolist() == pytest.approx([2 * spend for spend in expected["spend"]])
