@@ -505,7 +505,7 @@ def test_the_same_rows_give_the_same_bytes_on_one_thread_or_two(new_shop: NewSho
     assert len(build_features(one.settings, DAY, warm=False).cutoffs) == 3
     build_features(two.settings, DAY, warm=False)
     first = digests(one)
-    assert len(first) == 2 * 4 + 2 + 3 * 2 * 5
+    assert len(first) == 2 * 5 + 2 + 3 * 2 * 5
     assert digests(two) == first
     build_features(one.settings, DAY, warm=False)
     assert digests(one) == first
