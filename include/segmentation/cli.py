@@ -378,6 +378,26 @@ def bench_encoder(day: Annotated[str, typer.Option(help="business day, YYYY-MM-D
     typer.echo(time_families(chosen, _day(day), ["cnn_rnn", "rnn", "cnn"]).to_string(index=False))
 
 
+@bench.command("publish")
+def bench_publish(
+    customers: Annotated[int, typer.Option(min=1_000, help="customers of the made-up shop")] = 1_000_000,
+) -> None:
+    """Publish two nights of a made-up shop on an embedded Postgres while a reader looks on."""
+    from tempfile import TemporaryDirectory
+
+    from segmentation.bench.publish import time_publication
+    from segmentation.config import settings
+    from segmentation.demo import postgres
+
+    with TemporaryDirectory(prefix="segmentation-bench-") as folder:
+        data_dir = Path(folder) / "data"
+        told = settings().model_copy(update={"home": Path(folder) / "home"})
+        try:
+            typer.echo(time_publication(told, postgres.start(data_dir), customers).to_string(index=False))
+        finally:
+            postgres.stop(data_dir, mode="immediate")
+
+
 @bench.command("confidence")
 def bench_confidence(day: Annotated[str, typer.Option(help="business day, YYYY-MM-DD")]) -> None:
     """Run one night from nothing, and tell whether customers are as sure of their segment as it says."""
