@@ -30,8 +30,12 @@ copy (
 ) to '{folder}/channels.parquet' (format parquet);
 
 copy (
-    select customer_id, 'product-' || cast((hash(customer_id) + 7919 * n) % 20000 as varchar) as product_id,
-        'category ' || cast((hash(customer_id) + n) % 19 as varchar) as category, cast(1 + n as integer) as lines,
+    select customer_id, 'product-' || cast(product as varchar) as product_id,
+        'category ' || cast(product % 19 as varchar) as category, cast(1 + n as integer) as lines,
         cast(1 + (n % 4) * 2 as bigint) as periods
-    from customer, range(20) as products (n) where bucket = {bucket} order by customer_id, product_id
+    from (
+        select customer_id, n, (hash(customer_id) % 20000 + 7919 * n) % 20000 as product
+        from customer, range(20) as products (n) where bucket = {bucket}
+    )
+    order by customer_id, product_id
 ) to '{folder}/products.parquet' (format parquet);
