@@ -149,6 +149,7 @@ def test_the_overview_says_what_matters(airflow_app: TestClient, published: Engi
     assert "Keep &lt;em&gt;them&lt;/em&gt;" in after
     assert "proven" in after
     assert "Weekly buyers: born on 2026-03-03." in after
+    assert "Is one of the first." not in after
     assert ">75<small>in 2 segments</small>" in ask(airflow_app, "/?day=2026-03-01").text
 
 
@@ -157,6 +158,7 @@ def test_a_segments_page_shows_actions_effects_and_moves(airflow_app: TestClient
     page = ask(airflow_app, "/segment/1").text
     assert "4.50 EUR (1.50 to 7.50)" in page
     assert "Spring &lt;mail&gt;" in page
+    assert "believed, not measured:" in page, "a prior is no effect"
     assert "green tea" in page
     assert "rare cup" not in page, "three buyers are too few"
     assert "by the number of customers" in page

@@ -75,7 +75,12 @@ def _figures(reading: Reading, night: Night, currency: str) -> dict[str, Any]:
         },
         "actions": first_actions(reading, night.day),
         "lifecycle": (
-            reading.rows("read_lifecycle.sql", first=night.earlier(7), last=night.day)
+            # on a first night every segment is born: that is no news
+            [
+                row
+                for row in reading.rows("read_lifecycle.sql", first=night.earlier(7), last=night.day)
+                if row["compared_to"]
+            ]
             if reading.present.has("marts.segment_lifecycle")
             else []
         ),

@@ -215,8 +215,8 @@ def fill_later_tables(engine: Engine) -> None:
     statements = [
         "insert into marts.segment_actions values ('2026-03-03', 1, 1, 'keep', 'Keep <em>them</em>', 'e-mail', "
         "'Early access', 'now', 0.1, 'They spend most', 'proven', 4.5, 1.5, 7.5, 100), "
-        "('2026-03-03', 1, 2, 'ask', 'Ask them', 'site', 'A survey', 'later', 0, 'Why not', 'untested', null, null, "
-        "null, null)",
+        "('2026-03-03', 1, 2, 'ask', 'Ask them', 'site', 'A survey', 'later', 0, 'Why not', 'untested', 2.25, null, "
+        "null, 50)",
         "insert into marts.campaigns overriding system value values (7, 'Spring <mail>', 'keep', '{treated}', '{1}', "
         "'{1,2}', '2026-02-01', '2026-03-01', '2026-03-01', 0.3, 'random', null, '2026-01-31', 'marketing', now())",
         "insert into marts.campaign_results values "
@@ -227,7 +227,8 @@ def fill_later_tables(engine: Engine) -> None:
         "('2026-03-03', 'segment', 1, 'product', 'rare cup', 'cups', 3, .05, .01, 5, 2)",
         "insert into marts.customer_interests values ('c5', 'green tea', 0.61, 2.0, 3, '2026-03-03')",
         "insert into marts.segment_lifecycle (as_of, segment_id, event, other_segment_ids, detail, compared_to) "
-        "values ('2026-03-03', 2, 'born', '{1}', 'Came out of <1>.', '2026-03-02')",
+        "values ('2026-03-03', 2, 'born', '{1}', 'Came out of <1>.', '2026-03-02'), "
+        "('2026-03-03', 1, 'born', '{}', 'Is one of the first.', null)",
         "insert into marts.segment_revenue_bridge (as_of, segment_id, compared_to, revenue_28d_before, "
         "revenue_28d_after, by_customers, by_frequency, by_basket) "
         "values ('2026-03-03', 1, '2026-03-02', 900, 1000, 60, 30, 10)",
