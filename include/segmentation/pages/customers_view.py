@@ -73,9 +73,7 @@ def look_up(warehouse: Warehouse, customer_id: str, username: str, key: str) -> 
             more = {
                 "stays": reading.rows("read_segment_stays.sql", customer_id=customer_id),
                 "taste_stays": reading.rows("read_taste_stays.sql", customer_id=customer_id),
-                "interests": reading.rows("read_interests.sql", customer_id=customer_id)
-                if reading.present.has("marts.customer_interests", "likelihood")
-                else [],
+                "interests": reading.rows("read_interests.sql", customer_id=customer_id),
             }
     hashed = hmac.new(key.encode(), customer_id.encode(), hashlib.sha256).hexdigest()[:32]
     _log(warehouse, username, LOOK_UP, hashed, customer["as_of"] if customer else None, int(customer is not None))
@@ -83,18 +81,13 @@ def look_up(warehouse: Warehouse, customer_id: str, username: str, key: str) -> 
 
 
 def audiences_view(warehouse: Warehouse) -> dict[str, Any]:
-    """Read what `audiences.html` offers: segments, and items where nights foresee interests."""
+    """Read what `audiences.html` offers: segments and items."""
     with warehouse.reading() as reading:
         night = read_night(reading, None)
         if night is None:
             return {"night": None}
-        by_item = "marts.audience" in reading.present.functions
-        items = (
-            [row["item"] for row in reading.rows("list_items.sql", day=night.day)]
-            if by_item and reading.present.has("marts.segment_affinities")
-            else []
-        )
-        return {"night": night, "by_item": by_item, "items": items, "limit": AUDIENCE_LIMIT}
+        items = [row["item"] for row in reading.rows("list_items.sql", day=night.day)]
+        return {"night": night, "items": items, "limit": AUDIENCE_LIMIT}
 
 
 def segment_audience(warehouse: Warehouse, segment_id: int, username: str) -> Audience:
@@ -109,9 +102,7 @@ def segment_audience(warehouse: Warehouse, segment_id: int, username: str) -> Au
         night = read_night(reading, None)
         if night is None or segment_id not in night.profiles:
             raise NotThere(f"There is no segment {segment_id} on the newest published night.")
-        consents = reading.present.has("marts.customer_segments", "may_contact")
         query = (_SQL / "select_segment_audience.sql").read_text()
-        query = query.replace("/* consent */", "and may_contact is not false" if consents else "")
         file, rows = _copy(reading, query, {"segment_id": segment_id})
     return _logged(warehouse, night, file, rows, username, f"segment {segment_id}: {night.name(segment_id)}")
 
@@ -128,8 +119,8 @@ def item_audience(warehouse: Warehouse, item: str, customers: int, username: str
 
     with warehouse.reading() as reading:
         night = read_night(reading, None)
-        if night is None or "marts.audience" not in reading.present.functions:
-            raise NotThere("The nights do not foresee interests yet, so there is no audience for an item.")
+        if night is None:
+            raise NotThere("No night is published yet, so there is no audience for an item.")
         query = (_SQL / "select_item_audience.sql").read_text()
         try:
             file, rows = _copy(reading, query, {"item": item, "customers": min(customers, AUDIENCE_LIMIT)})

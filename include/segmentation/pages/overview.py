@@ -74,16 +74,12 @@ def _figures(reading: Reading, night: Night, currency: str) -> dict[str, Any]:
             "expected": sum(row["expected_spend_28d"] * row["customers"] for row in foreseen) if foreseen else None,
         },
         "actions": first_actions(reading, night.day),
-        "lifecycle": (
-            # on a first night every segment is born: that is no news
-            [
-                row
-                for row in reading.rows("read_lifecycle.sql", first=night.earlier(7), last=night.day)
-                if row["compared_to"]
-            ]
-            if reading.present.has("marts.segment_lifecycle")
-            else []
-        ),
+        # on a first night every segment is born: that is no news
+        "lifecycle": [
+            row
+            for row in reading.rows("read_lifecycle.sql", first=night.earlier(7), last=night.day)
+            if row["compared_to"]
+        ],
         "sizes_chart": charts.over_time(
             [row | {"value": row["customers"]} for row in by_day], night.names, "customers"
         ),
@@ -110,9 +106,7 @@ def _figures(reading: Reading, night: Night, currency: str) -> dict[str, Any]:
 
 
 def first_actions(reading: Reading, day: date) -> dict[int, Row]:
-    """Return the first recommended action of each segment; none where nights recommend nothing yet."""
-    if not reading.present.has("marts.segment_actions", "segment_id", "rank", "strategy"):
-        return {}
+    """Return the first recommended action of each segment; none for a night from before there were actions."""
     first: dict[int, Row] = {}
     for row in reading.rows("read_actions.sql", day=day):
         first.setdefault(row["segment_id"], row)

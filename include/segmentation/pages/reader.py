@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -21,29 +21,10 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Present:
-    """Which tables, columns and functions the warehouse has: older ones lack what newer nights write.
-
-    Attributes
-    ----------
-    columns : for each table that may be read, as ``schema.table``, the names of its columns
-    functions : names of the functions, as ``schema.function``
-    """
-
-    columns: Mapping[str, frozenset[str]]
-    functions: frozenset[str]
-
-    def has(self, table: str, *columns: str) -> bool:
-        """Tell whether a table is there and has all these columns."""
-        return table in self.columns and set(columns) <= self.columns[table]
-
-
-@dataclass(frozen=True)
 class Reading:
     """One read-only transaction: all queries of a page see the same night."""
 
     connection: Connection
-    present: Present
 
     def rows(self, file: str, **values: Any) -> list[Row]:
         """Run a query of this package's SQL files, values bound, and return its rows."""
@@ -75,13 +56,13 @@ class Warehouse:
             If the warehouse cannot be read.
         """
         with _read_only(self.marts) as connection:
-            yield Reading(connection, _present(connection))
+            yield Reading(connection)
 
     @contextmanager
     def reading_ops(self) -> Iterator[Reading]:
         """Open a transaction that sees ops, too; raises as `reading`."""
         with _read_only(self.ops) as connection:
-            yield Reading(connection, _present(connection))
+            yield Reading(connection)
 
 
 @contextmanager
@@ -92,14 +73,6 @@ def _read_only(engine: Engine) -> Iterator[Connection]:
             text("select set_config('statement_timeout', :limit, true)"), {"limit": str(STATEMENT_TIMEOUT_MS)}
         )
         yield connection
-
-
-def _present(connection: Connection) -> Present:
-    columns: dict[str, set[str]] = {}
-    for row in connection.execute(text(_query("list_columns.sql"))):
-        columns.setdefault(row.table_name, set()).add(row.column_name)
-    functions = frozenset(connection.scalars(text(_query("list_functions.sql"))))
-    return Present({table: frozenset(names) for table, names in columns.items()}, functions)
 
 
 @cache

@@ -64,11 +64,12 @@ def segment_view(warehouse: Warehouse, segment_id: int, asked: date | None, curr
 def describe_segment(reading: Reading, night: Night, segment_id: int, currency: str) -> dict[str, Any]:
     """Return everything about one segment of a night; few figures for a small one, and for one that is no more."""
     profile = night.profiles.get(segment_id)
-    found: dict[str, Any] = {"segment": night.segments[segment_id], "profile": profile, "lifecycle": []}
-    has = reading.present.has
-    if has("marts.segment_lifecycle"):
-        events = reading.rows("read_lifecycle.sql", first=night.days[-1], last=night.day)
-        found["lifecycle"] = [row for row in events if row["segment_id"] == segment_id]
+    events = reading.rows("read_lifecycle.sql", first=night.days[-1], last=night.day)
+    found: dict[str, Any] = {
+        "segment": night.segments[segment_id],
+        "profile": profile,
+        "lifecycle": [row for row in events if row["segment_id"] == segment_id],
+    }
     if profile is None or profile["small"]:
         return found
     first = night.earlier(LOOK_BACK_DAYS)
@@ -88,11 +89,7 @@ def describe_segment(reading: Reading, night: Night, segment_id: int, currency: 
         for row in profile["top_categories"]
         if not is_small(row.get("buyers")) and row["lift"]
     ]
-    tastes = (
-        reading.rows("read_segment_tastes.sql", day=night.day, segment_id=segment_id)
-        if has("marts.segment_tastes")
-        else []
-    )
+    tastes = reading.rows("read_segment_tastes.sql", day=night.day, segment_id=segment_id)
     mix = [row | {"shop_share": row["share"] / row["lift"]} for row in tastes if row["lift"]]
     unit = f", {currency}" if currency else ""
     since = night.earlier(MOVES_DAYS)
@@ -104,19 +101,13 @@ def describe_segment(reading: Reading, night: Night, segment_id: int, currency: 
         "categories_chart": charts.shares(categories, "share of spend, 365 days") if categories else None,
         "tastes": mix,
         "tastes_chart": charts.shares([_named(row) for row in mix], "share of the customers") if mix else None,
-        "affinities": reading.rows("read_affinities.sql", day=night.day, segment_id=segment_id)
-        if has("marts.segment_affinities")
-        else [],
-        "actions": [row for row in reading.rows("read_actions.sql", day=night.day) if row["segment_id"] == segment_id]
-        if has("marts.segment_actions")
-        else None,
+        "affinities": reading.rows("read_affinities.sql", day=night.day, segment_id=segment_id),
+        "actions": [row for row in reading.rows("read_actions.sql", day=night.day) if row["segment_id"] == segment_id],
         "results": [
             row
             for row in reading.rows("read_campaign_results.sql", day=night.day)
             if row["segment_id"] == segment_id and not is_small(row["treated"]) and not is_small(row["control"])
-        ]
-        if has("marts.campaign_results", "segment_id", "treated", "control") and has("marts.campaigns", "name")
-        else [],
+        ],
         "bridge": next(
             (
                 row
@@ -124,9 +115,7 @@ def describe_segment(reading: Reading, night: Night, segment_id: int, currency: 
                 if row["segment_id"] == segment_id
             ),
             None,
-        )
-        if has("marts.segment_revenue_bridge")
-        else None,
+        ),
         "moves_since": since,
         "came": [row for row in moves if row["to_segment_id"] == segment_id],
         "went": [row for row in moves if row["from_segment_id"] == segment_id],

@@ -8,5 +8,5 @@ select
     case when taste_name ~ '^[=+@\t\r-]' then '''' || taste_name else taste_name end as taste_name,
     as_of
 from marts.customer_segments
-where segment_id = %(segment_id)s and not holdout /* consent */
+where segment_id = %(segment_id)s and not holdout and may_contact is not false
 order by customer_id
