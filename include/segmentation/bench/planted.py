@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pandas as pd
@@ -16,11 +17,11 @@ from segmentation.calendar import days_between
 from segmentation.catalog import CHECKED, EVENTS, ORDER_ITEMS, ORDERS, RFM
 from segmentation.config import Settings
 from segmentation.demo.simulator import DEMO_DAYS, FIRST_DAY, TIMEZONE, Shop, simulate
+from segmentation.extract.contract import TIME_COLUMNS
 from segmentation.lake import Lake
 
 log = logging.getLogger(__name__)
 
-_TIME = {ORDERS: "ordered_at", ORDER_ITEMS: "ordered_at", EVENTS: "occurred_at"}
 COLUMNS = ("customers", "types", "seed", "history_days", "adjusted_rand_index", "segments", "algorithm", "reason")
 
 
@@ -52,13 +53,7 @@ def find_planted(
     rows = []
     for seed in seeds:
         with TemporaryDirectory(prefix="segmentation-bench-") as folder:
-            told = Settings(home=folder, timezone=TIMEZONE).model_copy(
-                update={
-                    name: getattr(settings, name)
-                    for name in Settings.model_fields
-                    if name not in ("home", "timezone", "last_day")
-                }
-            )
+            told = settings.model_copy(update={"home": Path(folder), "timezone": TIMEZONE})
             shop = simulate(customers, seed, types, first_day=first, last_day=day)
             lay(told.lake, shop, day)
             night = run_again(told, day, None)
@@ -83,7 +78,7 @@ def lay(lake: Lake, shop: Shop, day: date) -> None:
     for table, frame in frames.items():
         texts = {name: "string" for name, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)}
         rows = frame.drop(columns=["email", "birth_year"], errors="ignore").astype(texts)
-        time = _TIME.get(table)
+        time = TIME_COLUMNS.get(table)
         if time is None:
             _write(lake, table, day, rows)
             continue

@@ -14,7 +14,7 @@ import numpy as np
 from segmentation.clusters import density, kmeans, mixture
 from segmentation.clusters.density import DBSCAN
 from segmentation.clusters.fitted import Fitted
-from segmentation.clusters.kmeans import KMEANS, Floats
+from segmentation.clusters.kmeans import KMEANS, Floats, Labels
 from segmentation.clusters.mixture import DIAGONAL, FULL, GMM
 from segmentation.config import ClusterSettings
 
@@ -29,6 +29,9 @@ _REACHES = (0.5, 0.7, 0.85, 0.95, 0.99)
 #: The same number for HDBSCAN, tried with each smallest share of `_SHARES`.
 _SMOOTH = (5, 15)
 _SHARES = (0.02, 0.05, 0.10)
+#: Customers that are resampled, at most; fewer for the algorithms that take longer.
+_RESAMPLE = 5_000
+_SMALL_RESAMPLE = 2_000
 
 
 @dataclass(frozen=True)
@@ -117,3 +120,17 @@ def fit_again(fitted: Fitted, values: Floats, drawn: Floats, seed: int) -> Fitte
     else:
         found = density.fit_hdbscan(seen, dense, share)
     return found if found is not None and found.k > 1 else None
+
+
+def resampled_rows(fitted: Fitted, size: int, seed: int) -> Labels:
+    """Return the row numbers of the customers, of ``size``, that a grouping is found again among."""
+    return kmeans.sample_rows(size, _RESAMPLE if fitted.algorithm == KMEANS else _SMALL_RESAMPLE, seed)
+
+
+def refits(fitted: Fitted, values: Floats, resamples: int, seed: int) -> Iterator[Fitted | None]:
+    """Find a grouping anew on resamples of ``values`` (B, Q), each drawn with replacement; as `fit_again`."""
+    generator = np.random.default_rng(seed)
+    for turn in range(resamples):
+        # resampling with replacement, as weights: a customer counts as often as they were drawn
+        drawn = np.bincount(generator.integers(0, len(values), len(values)), minlength=len(values)).astype(float)
+        yield fit_again(fitted, values, drawn, seed + turn)

@@ -41,7 +41,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segmentation.clusters import kmeans, mixture, shape
-from segmentation.clusters.candidates import Proposal, fit_again, propose
+from segmentation.clusters.candidates import Proposal, propose, refits, resampled_rows
 from segmentation.clusters.density import DBSCAN, References
 from segmentation.clusters.fitted import ALGORITHMS, DENSITY, Fitted, nearest
 from segmentation.clusters.kmeans import KMEANS
@@ -81,9 +81,6 @@ FIGURES = (
     "bic",
 )
 _SCORES = FIGURES[:5]
-_RESAMPLE = 5_000
-#: Customers resampled for the algorithms that take longer, and that a density candidate is judged on.
-_SMALL_RESAMPLE = 2_000
 #: Agreement (adjusted Rand index) from which two density candidates are the same groups.
 _SAME_GROUPS = 0.99
 #: Why a candidate that keeps the other rules has no stability.
@@ -466,16 +463,12 @@ def _stability(sample: NDArray[np.float64], fitted: Fitted, settings: ClusterSet
     """Mean adjusted Rand index between the grouping and those found on resamples; 0 where nothing was found."""
     from sklearn.metrics import adjusted_rand_score
 
-    size = _RESAMPLE if fitted.algorithm == KMEANS else _SMALL_RESAMPLE
-    judged = sample[kmeans.sample_rows(len(sample), size, settings.seed)]
+    judged = sample[resampled_rows(fitted, len(sample), settings.seed)]
     labels = nearest(fitted, judged)
-    generator = np.random.default_rng(settings.seed)
-    agreement = []
-    for turn in range(settings.bootstraps):
-        # resampling with replacement, as weights: a customer counts as often as they were drawn
-        drawn = np.bincount(generator.integers(0, len(judged), len(judged)), minlength=len(judged)).astype(float)
-        again = fit_again(fitted, judged, drawn, settings.seed + turn)
-        agreement.append(0.0 if again is None else adjusted_rand_score(labels, nearest(again, judged)))
+    agreement = [
+        0.0 if again is None else adjusted_rand_score(labels, nearest(again, judged))
+        for again in refits(fitted, judged, settings.bootstraps, settings.seed)
+    ]
     return float(np.mean(agreement))
 
 

@@ -16,13 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmentation.clusters import kmeans
-from segmentation.clusters.candidates import fit_again
+from segmentation.clusters.candidates import refits, resampled_rows
 from segmentation.clusters.fitted import Fitted, nearest
-from segmentation.clusters.kmeans import KMEANS
 
-#: Customers resampled, at most; the algorithms that take longer get fewer.
-_RESAMPLE = 5_000
-_SMALL_RESAMPLE = 2_000
 #: Resamples that confidence is made from: one of them may happen to cut elsewhere than most.
 RESAMPLES = 10
 
@@ -75,14 +71,11 @@ def agreement(
     """
     from scipy.optimize import linear_sum_assignment
 
-    rows = kmeans.sample_rows(len(values), _RESAMPLE if fitted.algorithm == KMEANS else _SMALL_RESAMPLE, seed)
+    rows = resampled_rows(fitted, len(values), seed)
     judged, labels = values[rows], chosen[rows]
-    generator = np.random.default_rng(seed)
     agree = np.zeros(len(rows))
     with kmeans.one_thread():
-        for turn in range(resamples):
-            drawn = np.bincount(generator.integers(0, len(rows), len(rows)), minlength=len(rows)).astype(float)
-            again = fit_again(fitted, judged, drawn, seed + turn)
+        for again in refits(fitted, judged, resamples, seed):
             if again is None:
                 continue
             other = nearest(again, judged)

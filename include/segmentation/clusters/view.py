@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from segmentation.clusters import kmeans
 from segmentation.clusters.choose import Future, usefulness
+from segmentation.clusters.shape import JUDGED
 from segmentation.config import ClusterSettings
 from segmentation.encoder.heads import MANNERS
 
@@ -38,7 +39,6 @@ TYPES_MARGIN = 0.15
 KEPT_MARGIN = 0.10
 #: Columns of manner below which no types are looked for: one or two hardly tell more than a slice.
 FEWEST_MANNERS = 3
-_JUDGED = 2_000
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _apart(manners: NDArray[np.float64], settings: ClusterSettings) -> tuple[flo
     """
     if manners.shape[1] < FEWEST_MANNERS:
         return -math.inf, f"{manners.shape[1]} columns of manner are too few to look for types of customers"
-    judged = manners[kmeans.sample_rows(len(manners), _JUDGED, settings.seed)]
+    judged = manners[kmeans.sample_rows(len(manners), JUDGED, settings.seed)]
     if len(np.unique(judged, axis=0)) <= settings.k_max:
         return -math.inf, "customers' manners do not differ"
     generator = np.random.default_rng(settings.seed)

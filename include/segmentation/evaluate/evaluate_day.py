@@ -223,14 +223,14 @@ def fitted_of(settings: Settings, segmentation: Segmentation, labels: pd.DataFra
     if segmentation.algorithm == kmeans.KMEANS:
         return kmeans.Centroids(segmentation.centroids)
     # a mean alone does not say where the segments of the other algorithms lie: their customers do
-    space = segmentation_file.positions(segmentation, labels)
-    if space.empty:
-        space = outlook.table.set_index("customer_id")
+    placed = segmentation_file.positions(segmentation, labels)
+    if placed.empty:
+        placed = outlook.table.set_index("customer_id")
     ids = [segment.segment_id for segment in segmentation.active]
     of_customer = labels.set_index("customer_id")["segment_id"]
-    codes = pd.Index(ids).get_indexer(pd.Index(of_customer.reindex(space.index)))
+    codes = pd.Index(ids).get_indexer(pd.Index(of_customer.reindex(placed.index)))
     return refit(
-        _space(segmentation, space),
+        _space(segmentation, placed),
         codes.astype(np.int64),
         len(ids),
         segmentation.algorithm,
