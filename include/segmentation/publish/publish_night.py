@@ -157,6 +157,7 @@ def publish_night(
         _require_described(day, "segments", {row["segment_id"] for row in profiles}, known, "segment_id")
         _require_described(day, "tastes", _tastes_used(duck), liked, "taste_id")
         customers = sum(row["customers"] for row in profiles)
+        places, mixed = map_customers(duck, day, segmentation), mix_tastes(duck, day)
         affinities = rank_affinities(duck, settings, day)
         gather_interests(duck, settings, day)
         read_consent(duck, settings, day)
@@ -178,8 +179,8 @@ def publish_night(
             _replace(connection, segment_affinities, day, affinities)
             for table, rows in measure_and_recommend(connection, duck, settings, day, profiles, playbook):
                 _replace(connection, table, day, rows)
-            _replace(connection, customer_map, day, map_customers(duck, day, segmentation))
-            _replace(connection, segment_tastes, day, mix_tastes(duck, day))
+            _replace(connection, customer_map, day, places)
+            _replace(connection, segment_tastes, day, mixed)
             _rewrite_described(connection, segments, segment_profiles, known, day, is_newest=following is None)
             _rewrite_described(connection, tastes, customer_taste_history, liked, day, is_newest=following is None)
             if following is None:
