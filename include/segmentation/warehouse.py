@@ -29,6 +29,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
 from segmentation.catalog import MARTS, OPS
 
 metadata = MetaData()
+#: Views of the tables, which the migrations make too.
+views = MetaData()
 
 
 def _day(name: str, comment: str, *, key: bool = False, nullable: bool = False) -> Column:
@@ -584,32 +586,26 @@ segment_affinities = Table(
     "buys many items, so buyers must not be summed over items, nor over days.",
 )
 
-customer_interests = Table(
-    "customer_interests",
+customer_next_purchases = Table(
+    "customer_next_purchases",
     metadata,
     Column("customer_id", Text, primary_key=True, comment="the shop's customer key, as text"),
-    Column("category", Text, primary_key=True, comment="product category, as the shop calls it"),
+    Column("categories", ARRAY(Text), nullable=False, comment="categories of interest, likeliest first"),
+    Column("likelihoods", ARRAY(Double), nullable=False, comment="of each category, see marts.customer_interests"),
+    Column("lifts", ARRAY(Double), nullable=False, comment="of each category, see marts.customer_interests"),
     Column(
-        "likelihood",
-        Double,
-        nullable=False,
-        comment="chance (0 to 1) that the customer buys from the category in the 28 days after as_of",
+        "bought_periods", ARRAY(SmallInteger), nullable=False, comment="of each category, see marts.customer_interests"
     ),
-    Column("lift", Double, nullable=False, comment="likelihood over the mean of all customers with an order; above 1"),
+    Column("products", ARRAY(Text), nullable=False, comment="products come back for, bought in most periods first"),
     Column(
-        "bought_periods",
-        SmallInteger,
-        nullable=False,
-        comment="28-day periods of the last 365 days in which the customer bought from it, 0 to 14",
+        "product_periods", ARRAY(SmallInteger), nullable=False, comment="of each product, see marts.customer_products"
     ),
-    _day("as_of", "business day that the 28 days follow; the same for all rows"),
-    Index("customer_interests_category", "category", "likelihood"),
+    _day("as_of", "business day that the next 28 days follow; the same for all rows"),
     schema=MARTS,
-    comment="Grain: customer, category. What customers are likely to buy next, of the newest published day: rows where "
-    "a customer is likelier to buy than the average customer, for categories that the encoder foresees. Empty for a "
-    "shop without categories, and on a day without a model (model_version rfm). Likelihoods may be summed over "
-    "customers (expected buyers), not over categories. Whom to write to: marts.audience(item, n), which leaves out "
-    "the holdout and who may not be contacted.",
+    comment="Grain: customer. What customers are likely to buy next and what they come back for, of the newest "
+    "published day, one row each so that a large shop is published in seconds: marts.customer_interests and "
+    "marts.customer_products show the same, one row per category and product. Empty for a shop without categories, and "
+    "on a day without a model (model_version rfm). Whom to write to: marts.audience(item, n).",
 )
 
 product_shares = Table(
@@ -639,25 +635,6 @@ product_shares = Table(
     "marts.audience reads it to answer for a product. Left out: products with fewer buyers in the segment than "
     "publish.minimum_group (10), and categories without rows in marts.customer_interests. Shares must not be summed: "
     "one purchase holds many products.",
-)
-
-customer_products = Table(
-    "customer_products",
-    metadata,
-    Column("product_id", Text, primary_key=True, comment="the shop's product key, as text"),
-    Column("customer_id", Text, primary_key=True, comment="the shop's customer key, as text"),
-    Column(
-        "periods",
-        SmallInteger,
-        nullable=False,
-        comment="28-day periods of the last 365 days in which the customer bought it, 2 to 14",
-    ),
-    _day("as_of", "business day whose end is described; the same for all rows"),
-    Index("customer_products_customer", "customer_id"),
-    schema=MARTS,
-    comment="Grain: product, customer. What customers come back for, of the newest published day: products of "
-    "marts.product_shares bought in at least two 28-day periods, at most ten of a customer. Periods must not be summed "
-    "over products.",
 )
 
 segment_actions = Table(
@@ -856,4 +833,49 @@ activation_log = Table(
     schema=OPS,
     comment="Grain: destination, campaign, customer, number. Who was sent where: written before a batch is sent, "
     "confirmed after, so that whoever may have been sent is known even after a crash. Dry runs leave nothing.",
+)
+
+customer_interests = Table(
+    "customer_interests",
+    views,
+    Column("customer_id", Text, primary_key=True, comment="the shop's customer key, as text"),
+    Column("category", Text, primary_key=True, comment="product category, as the shop calls it"),
+    Column(
+        "likelihood",
+        Double,
+        nullable=False,
+        comment="chance (0 to 1) that the customer buys from the category in the 28 days after as_of",
+    ),
+    Column("lift", Double, nullable=False, comment="likelihood over the mean of all customers with an order; above 1"),
+    Column(
+        "bought_periods",
+        SmallInteger,
+        nullable=False,
+        comment="28-day periods of the last 365 days in which the customer bought from it, 0 to 14",
+    ),
+    _day("as_of", "business day that the 28 days follow; the same for all rows"),
+    schema=MARTS,
+    comment="Grain: customer, category. What customers are likely to buy next, of the newest published day: rows where "
+    "a customer is likelier to buy than the average customer, for categories that the encoder foresees. Empty for a "
+    "shop without categories, and on a day without a model (model_version rfm). Likelihoods may be summed over "
+    "customers (expected buyers), not over categories. Whom to write to: marts.audience(item, n), which leaves out "
+    "the holdout and who may not be contacted.",
+)
+
+customer_products = Table(
+    "customer_products",
+    views,
+    Column("product_id", Text, primary_key=True, comment="the shop's product key, as text"),
+    Column("customer_id", Text, primary_key=True, comment="the shop's customer key, as text"),
+    Column(
+        "periods",
+        SmallInteger,
+        nullable=False,
+        comment="28-day periods of the last 365 days in which the customer bought it, 2 to 14",
+    ),
+    _day("as_of", "business day whose end is described; the same for all rows"),
+    schema=MARTS,
+    comment="Grain: product, customer. What customers come back for, of the newest published day: products of "
+    "marts.product_shares bought in at least two 28-day periods, at most ten of a customer. Periods must not be summed "
+    "over products.",
 )

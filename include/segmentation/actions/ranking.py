@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from segmentation.actions.playbook import AVERAGE_ORDER, EVERYBODY, EXPECTED_SPEND, NO_ORDER, Entry
-from segmentation.actions.traits import TRAITS, Profile, money, said, traits_of, traits_of_shop
+from segmentation.actions.traits import TRAITS, Profile, said, traits_of, traits_of_shop
 from segmentation.campaigns.measurement import HARMFUL, PROVEN, TESTING, UNTESTED
 from segmentation.catalog import MINIMUM_SHOWN, NO_ORDER_SEGMENT
+from segmentation.money import money
 
 #: Days that an expected value is about.
 VALUE_DAYS = 28
@@ -64,6 +65,7 @@ def newest_results(results: Iterable[Mapping[str, Any]]) -> dict[tuple[int, str]
 def rank_actions(
     day: date,
     profiles: Sequence[Profile],
+    whole: Profile | None,
     playbook: Sequence[Entry],
     results: Mapping[tuple[int, str], Measured],
     currency: str = "",
@@ -80,6 +82,8 @@ def rank_actions(
         Business day.
     profiles : sequence of mapping
         Rows of `marts.segment_profiles` of the day.
+    whole : mapping, optional
+        The shop described as a segment is; None if nobody has ordered.
     playbook : sequence of Entry
         From `load_playbook`.
     results : mapping
@@ -92,7 +96,7 @@ def rank_actions(
     list of dict
         Rows of `marts.segment_actions`, by segment and rank; at least one per profile.
     """
-    shop = traits_of_shop(profiles)
+    shop = traits_of_shop(whole)
     rows: list[dict[str, Any]] = []
     for profile in sorted(profiles, key=lambda row: row["segment_id"]):
         segment = traits_of(profile)

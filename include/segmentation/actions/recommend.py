@@ -27,6 +27,7 @@ def measure_and_recommend(
     settings: Settings,
     day: date,
     profiles: Sequence[Mapping[str, Any]],
+    shop: Mapping[str, Any] | None,
     playbook: Sequence[Entry],
 ) -> list[tuple[Table, list[dict[str, Any]]]]:
     """Measure every open campaign and rank the actions of every segment, as known at the end of a day.
@@ -43,6 +44,8 @@ def measure_and_recommend(
         Business day.
     profiles : sequence of mapping
         Tonight's rows of `marts.segment_profiles`.
+    shop : mapping, optional
+        The shop described as they are.
     playbook : sequence of Entry
         From `load_playbook`, before the transaction.
 
@@ -55,7 +58,7 @@ def measure_and_recommend(
     results = [row for each in measured for row in result_rows(each, settings.campaigns, settings.currency)]
     shares = [row for each in measured for row in allocation_rows(connection, each, settings.campaigns)]
     known = newest_results([*_closed_results(connection, day, {row["campaign_id"] for row in results}), *results])
-    actions = rank_actions(day, profiles, playbook, known, settings.currency)
+    actions = rank_actions(day, profiles, shop, playbook, known, settings.currency)
     return [(campaign_results, results), (campaign_allocation, shares), (segment_actions, actions)]
 
 

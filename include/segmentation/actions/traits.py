@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segmentation.catalog import NO_ORDER_SEGMENT
+from segmentation.money import money
 
 Profile = Mapping[str, Any]
 
@@ -23,14 +23,11 @@ class Trait:
         How it is written: money, share, days, number.
     of : callable
         Profile row -> figure; None where the shop or the night does not know it.
-    weight : str
-        Column of the profile by which segments count in the shop's figure.
     """
 
     words: str
     kind: str
     of: Callable[[Profile], float | None]
-    weight: str = "customers"
 
 
 def _column(name: str) -> Callable[[Profile], float | None]:
@@ -61,16 +58,16 @@ TRAITS: dict[str, Trait] = {
     "recency_in_gaps": Trait(
         "time since the last order in usual gaps", "number", _ratio("recency_days_median", "days_between_orders_median")
     ),
-    "average_order_value": Trait("average order", "money", _column("average_order_value"), "orders_365d"),
+    "average_order_value": Trait("average order", "money", _column("average_order_value")),
     "revenue_28d_per_customer": Trait("spend in 28 days", "money", _ratio("revenue_28d", "customers")),
     "revenue_365d_per_customer": Trait("spend in a year", "money", _ratio("revenue_365d", "customers")),
     "orders_28d_per_customer": Trait("orders in 28 days", "number", _ratio("orders_28d", "customers")),
     "orders_365d_per_customer": Trait("orders in a year", "number", _ratio("orders_365d", "customers")),
     "sessions_28d_per_customer": Trait("visits in 28 days", "number", _ratio("sessions_28d", "customers")),
-    "sessions_per_order_28d": Trait("visits per order", "number", _ratio("sessions_28d", "orders_28d"), "orders_28d"),
-    "discount_share": Trait("discounts of the value of goods", "share", _column("discount_share"), "revenue_365d"),
-    "returns_share": Trait("orders sent back", "share", _column("returns_share"), "orders_365d"),
-    "campaign_order_share": Trait("orders after a campaign", "share", _column("campaign_order_share"), "orders_365d"),
+    "sessions_per_order_28d": Trait("visits per order", "number", _ratio("sessions_28d", "orders_28d")),
+    "discount_share": Trait("discounts of the value of goods", "share", _column("discount_share")),
+    "returns_share": Trait("orders sent back", "share", _column("returns_share")),
+    "campaign_order_share": Trait("orders after a campaign", "share", _column("campaign_order_share")),
     "top_category_lift": Trait("lift of the favourite category", "number", _best_lift),
     "customers": Trait("customers", "count", _column("customers")),
     "share": Trait("share of the shop's customers", "share", _column("share")),
@@ -88,28 +85,18 @@ def traits_of(row: Profile) -> dict[str, float | None]:
     return {name: trait.of(row) for name, trait in TRAITS.items()}
 
 
-def traits_of_shop(profiles: Sequence[Profile]) -> dict[str, float | None]:
-    """Return the shop's figure of every trait: the segments' mean, weighted as the trait says.
+def traits_of_shop(row: Profile | None) -> dict[str, float | None]:
+    """Return every trait of the shop; None where it, or the shop, is not known.
 
-    Customers without an order do not count. A median of the shop is the mean of its segments' medians.
-
-    Examples
-    --------
-    >>> base = {"customers": 10, "share": 0.5, "revenue_28d": 0, "revenue_365d": 0, "orders_28d": 0, "orders_365d": 5}
-    >>> rows = [{**base, "segment_id": 1, "recency_days_median": 10.0, "average_order_value": 20.0},
-    ...         {**base, "segment_id": 2, "recency_days_median": 30.0, "average_order_value": 40.0, "orders_365d": 15},
-    ...         {**base, "segment_id": 0, "recency_days_median": None}]
-    >>> shop = traits_of_shop(rows)
-    >>> shop["recency_days_median"], shop["average_order_value"], shop["returns_share"]
-    (20.0, 35.0, None)
+    Parameters
+    ----------
+    row : mapping, optional
+        The shop described as a segment is, from `publish.profiles.profile_segments`.
     """
-    buyers = [row for row in profiles if row["segment_id"] != NO_ORDER_SEGMENT]
-    shop: dict[str, float | None] = {}
-    for name, trait in TRAITS.items():
-        parts = [(value, float(row[trait.weight])) for row in buyers if (value := trait.of(row)) is not None]
-        whole = sum(weight for _, weight in parts)
-        shop[name] = sum(value * weight for value, weight in parts) / whole if whole else None
-    return shop
+    if row is None:
+        return dict.fromkeys(TRAITS)
+    # a lift is over the shop
+    return {**traits_of(row), "top_category_lift": 1.0}
 
 
 def said(name: str, value: float, currency: str = "") -> str:
@@ -118,7 +105,7 @@ def said(name: str, value: float, currency: str = "") -> str:
     Examples
     --------
     >>> said("expected_churn_28d", 0.4213), said("average_order_value", 12.5, "EUR"), said("recency_days_median", 3.0)
-    ('42 %', 'EUR 12.50', '3')
+    ('42 %', '12.50 EUR', '3')
     """
     kind = TRAITS[name].kind
     if kind == "share":
@@ -128,16 +115,3 @@ def said(name: str, value: float, currency: str = "") -> str:
     if kind in ("days", "count"):
         return f"{value:,.0f}"
     return f"{value:,.1f}"
-
-
-def money(value: float, currency: str = "") -> str:
-    """Write an amount with the shop's currency.
-
-    Examples
-    --------
-    >>> money(1234.5, "$"), money(-0.25, "EUR"), money(3)
-    ('$1,234.50', '-EUR 0.25', '3.00')
-    """
-    sign = "-" if value < 0 else ""
-    gap = " " if currency[-1:].isalpha() else ""
-    return f"{sign}{currency}{gap}{abs(value):,.2f}"

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from sqlalchemy import Connection, select
 
-from segmentation.actions.traits import money
 from segmentation.calendar import day_interval, days_between
 from segmentation.campaigns.uplift import Moments, Uplift, estimate_uplift, sample_ratio_p
 from segmentation.catalog import CHECKED, MINIMUM_SHOWN, ORDERS
 from segmentation.config import CampaignSettings, Settings
 from segmentation.evaluate.futures import sum_orders_query
+from segmentation.money import money
 from segmentation.rates.conversion import checked_rates, open_conversion
 from segmentation.warehouse import campaigns
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from segmentation.features.definitions import BY_NAME
+from segmentation.money import money
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,7 @@ def figure(name: str, value: float, currency: str = "") -> str:
     if measured_in in ("share", "ratio"):
         return f"{value * 100:.0f} %"
     if measured_in == "money":
-        amount = f"{value:,.2f}" if 0 < abs(value) < 10 else f"{value:,.0f}"
-        return f"{currency}{amount}" if len(currency) == 1 else f"{amount} {currency}".rstrip()
+        return money(value, currency)
     # a decimal means something for averages and for little
     return f"{value:.1f}".removesuffix(".0") if abs(value) < 2 or "_per_" in name else f"{value:,.0f}"
 

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from segmentation.catalog import MINIMUM_SHOWN
+from segmentation.money import money
 from segmentation.pages.night import is_small
 
 STATIC = Path(__file__).parent / "static"
@@ -111,18 +112,15 @@ def percent(share: float | None) -> str:
     return "<0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %"
 
 
-def money(amount: float | Decimal | None, currency: str = "") -> str:
-    """Say an amount, with cents where they matter.
+def amount(value: float | Decimal | None, currency: str = "") -> str:
+    """Say an amount of money.
 
     Examples
     --------
-    >>> money(Decimal("57478.66"), "USD"), money(7.5, "USD"), money(None, "USD")
-    ('57,479 USD', '7.50 USD', '–')
+    >>> amount(Decimal("57478.66"), "USD"), amount(None, "USD")
+    ('57,479 USD', '–')
     """
-    if amount is None:
-        return _NOTHING
-    figure = f"{amount:,.0f}" if abs(float(amount)) >= 100 else f"{amount:,.2f}"
-    return f"{figure} {currency}".strip()
+    return _NOTHING if value is None else money(value, currency)
 
 
 def number(value: float | None) -> str:
@@ -147,7 +145,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": count, "percent": percent, "money": money, "number": number}
+    environment.filters |= {"count": count, "percent": percent, "money": amount, "number": number}
     return environment
 
 

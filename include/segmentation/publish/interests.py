@@ -12,7 +12,7 @@ from segmentation.catalog import OUTLOOK
 from segmentation.config import Settings
 from segmentation.publish.affinities import product_files
 from segmentation.publish.copy_rows import copy_rows
-from segmentation.warehouse import customer_interests, customer_products, product_shares
+from segmentation.warehouse import customer_next_purchases, product_shares
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -25,21 +25,8 @@ _NO_INTERESTS = (
     "select null::varchar as customer_id, null::varchar as category, null::double as likelihood, null::double as lift, "
     "null::smallint as bought_periods where false"
 )
-_INTERESTS = """
-select interests.*, cast($day as date) as as_of
-from interests
-semi join labels using (customer_id)
-order by customer_id, category
-"""
+_NEXT_PURCHASES = "select *, cast($day as date) as as_of from next_purchases order by customer_id"
 _SHARES = "select *, cast($day as date) as as_of from shares order by product_id, segment_id"
-# of products that are shared out alone
-_REGULARS = """
-select regulars.*, cast($day as date) as as_of
-from regulars
-semi join shares on shares.product_id = regulars.product_id and shares.segment_id = -1
-semi join labels on labels.customer_id = regulars.customer_id
-order by regulars.product_id, regulars.customer_id
-"""
 
 
 def gather_interests(duck: DuckDBPyConnection, settings: Settings, day: date) -> None:
@@ -63,10 +50,11 @@ def gather_interests(duck: DuckDBPyConnection, settings: Settings, day: date) ->
     keep = (_SQL / "keep_regulars.sql").read_text()
     for bucket in product_files(settings, day) if file.exists() else []:
         duck.execute(keep, {"file": str(bucket), "top": PRODUCTS_PER_CUSTOMER})
+    duck.execute((_SQL / "list_next_purchases.sql").read_text())
 
 
 def replace_interests(connection: Connection, duck: DuckDBPyConnection, day: date) -> None:
-    """Replace `marts.customer_interests`, `product_shares` and `customer_products`; the day is the newest published.
+    """Replace `marts.customer_next_purchases` and `product_shares`; the day is the newest published.
 
     Parameters
     ----------
@@ -77,7 +65,7 @@ def replace_interests(connection: Connection, duck: DuckDBPyConnection, day: dat
     day : date
         Business day.
     """
-    for table, query in ((customer_interests, _INTERESTS), (product_shares, _SHARES), (customer_products, _REGULARS)):
+    for table, query in ((customer_next_purchases, _NEXT_PURCHASES), (product_shares, _SHARES)):
         connection.execute(delete(table))
         copy_rows(connection, duck.sql(query, params={"day": day}), _qualified(table))
         connection.exec_driver_sql(f"analyze {_qualified(table)}")

@@ -125,8 +125,8 @@ def night_files(settings: Settings, day: date, labels: Path, base_labels: Path |
 
 def profile_segments(
     duck: DuckDBPyConnection, day: date, distinctive: Mapping[int, Sequence[str]]
-) -> list[dict[str, Any]]:
-    """Describe each segment as of the end of a day.
+) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """Describe each segment, and the shop, as of the end of a day.
 
     Parameters
     ----------
@@ -142,20 +142,24 @@ def profile_segments(
     list of dict
         Rows of `marts.segment_profiles`, one per segment that has customers, by segment. Money is exact to
         the cent.
+    dict or None
+        All customers with an order described as if they were one segment; None without any.
     """
-    rows = _rows(duck, "profile_segments.sql")
-    shop = next((row for row in rows if row["segment_id"] is None), None)
-    rows = [row for row in rows if row["segment_id"] is not None]
+    counted = _rows(duck, "profile_segments.sql")
+    shop = next((row for row in counted if row["segment_id"] is None), None)
+    segments = [row for row in counted if row["segment_id"] is not None]
     ranked = _rows(duck, "rank_categories.sql", {"minimum_buyers": MINIMUM_SHOWN, "top": TOP_CATEGORIES})
     channels = _rows(duck, "rank_channels.sql", {"minimum_customers": MINIMUM_SHOWN, "top": TOP_CHANNELS})
     categories_of, channels_of = _by_segment(ranked), _by_segment(channels)
     spread = {row["segment_id"]: row for row in _rows(duck, "measure_spread.sql", {"bands": SPREAD_BANDS})}
-    customers = sum(row["customers"] for row in rows)
-    cents = sum(row["cents_28d"] for row in rows)
+    customers = sum(row["customers"] for row in segments)
+    cents = sum(row["cents_28d"] for row in segments)
     campaigns = shop is not None and shop["reached"]
     usual = _figures(shop, campaigns=campaigns) if shop else {}
-    return [
-        {
+
+    def describe(row: dict[str, Any]) -> dict[str, Any]:
+        figures = _figures(row, campaigns=campaigns)
+        return {
             "as_of": day,
             "segment_id": row["segment_id"],
             "customers": row["customers"],
@@ -174,8 +178,8 @@ def profile_segments(
             **_intervals(row, spread.get(row["segment_id"])),
             "versus_shop": _versus(row, figures, usual),
         }
-        for row, figures in ((row, _figures(row, campaigns=campaigns)) for row in rows)
-    ]
+
+    return [describe(row) for row in segments], describe(shop) if shop else None
 
 
 def count_transitions(duck: DuckDBPyConnection, day: date, base_day: date | None) -> list[dict[str, Any]]:

@@ -149,7 +149,8 @@ def publish_night(
     segmentation = json.loads(description.read_text())
     playbook = load_playbook(settings.actions.playbook)
     with night_files(settings, day, labels, _base_labels(settings, base)) as duck:
-        profiles = profile_segments(duck, day, {s["segment_id"]: s["distinctive"] for s in segmentation["segments"]})
+        distinctive = {s["segment_id"]: s["distinctive"] for s in segmentation["segments"]}
+        profiles, shop = profile_segments(duck, day, distinctive)
         base_day = base.business_day if base else None
         transitions = count_transitions(duck, day, base_day)
         lifecycle = describe_lifecycle(day, base_day, segmentation, transitions)
@@ -163,7 +164,7 @@ def publish_night(
         read_consent(duck, settings, day)
 
         with named_warehouse_errors(warehouse), warehouse.begin() as connection:
-            _limit_waiting(connection, settings)
+            _set_limits(connection, settings)
             connection.execute(text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": _LOCK})
             _run_file(connection, "create_tonight.sql")
             _copy_labels(connection, duck)
@@ -177,7 +178,7 @@ def publish_night(
             _replace(connection, segment_lifecycle, day, lifecycle)
             _replace(connection, segment_revenue_bridge, day, bridge_revenue(connection, day, base_day, profiles))
             _replace(connection, segment_affinities, day, affinities)
-            for table, rows in measure_and_recommend(connection, duck, settings, day, profiles, playbook):
+            for table, rows in measure_and_recommend(connection, duck, settings, day, profiles, shop, playbook):
                 _replace(connection, table, day, rows)
             _replace(connection, customer_map, day, places)
             _replace(connection, segment_tastes, day, mixed)
@@ -276,12 +277,14 @@ def _require_described(day: date, what: str, used: set[int], known: Sequence[Map
         )
 
 
-def _limit_waiting(connection: Connection, settings: Settings) -> None:
+def _set_limits(connection: Connection, settings: Settings) -> None:
     limits = {
         "lock_timeout": f"{settings.publish.lock_timeout_s}s",
         "statement_timeout": f"{settings.publish.statement_timeout_s}s",
         # a publisher that was killed must not hold its locks until the server writes to it next
         "client_connection_check_interval": "2s",
+        # what a join of a million customers takes; the server's default is for many small queries at once
+        "work_mem": "128MB",
     }
     for name, value in limits.items():
         connection.execute(text("select set_config(:name, :value, true)"), {"name": name, "value": value})

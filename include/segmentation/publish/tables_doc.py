@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 
 from segmentation.catalog import MARTS, OPS
 from segmentation.publish.example_query import ExampleQuery, example_queries
-from segmentation.warehouse import metadata
+from segmentation.warehouse import metadata, views
 
 _HEAD = """\
 # Tables
@@ -35,7 +35,8 @@ def tables_doc() -> str:
     parts = [_HEAD]
     for schema, purpose in _SCHEMAS.items():
         parts.append(f"## {schema}\n\n{purpose}\n")
-        parts.extend(_section(table) for table in metadata.tables.values() if table.schema == schema)
+        described = [*metadata.tables.values(), *views.tables.values()]
+        parts.extend(_section(table) for table in described if table.schema == schema)
     return "\n".join(parts)
 
 

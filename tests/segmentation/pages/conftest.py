@@ -225,7 +225,8 @@ def fill_later_tables(engine: Engine) -> None:
         "insert into marts.segment_affinities values "
         "('2026-03-03', 'segment', 1, 'category', 'green tea', null, 30, .5, .25, 2, 1), "
         "('2026-03-03', 'segment', 1, 'product', 'rare cup', 'cups', 3, .05, .01, 5, 2)",
-        "insert into marts.customer_interests values ('c5', 'green tea', 0.61, 2.0, 3, '2026-03-03')",
+        "insert into marts.customer_next_purchases values "
+        "('c5', '{green tea}', '{0.61}', '{2.0}', '{3}', '{}', '{}', '2026-03-03')",
         "insert into marts.segment_lifecycle (as_of, segment_id, event, other_segment_ids, detail, compared_to) "
         "values ('2026-03-03', 2, 'born', '{1}', 'Came out of <1>.', '2026-03-02'), "
         "('2026-03-03', 1, 'born', '{}', 'Is one of the first.', null)",

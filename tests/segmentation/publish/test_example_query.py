@@ -16,9 +16,9 @@ from segmentation.publish import example_query
 from segmentation.publish.example_query import ExampleQuery, example_queries
 from segmentation.publish.query import run_query
 from segmentation.publish.tables_doc import tables_doc
-from segmentation.warehouse import metadata
+from segmentation.warehouse import metadata, views
 
-TABLES = [table.name for table in metadata.tables.values() if table.schema == MARTS]
+TABLES = [table.name for table in (*metadata.tables.values(), *views.tables.values()) if table.schema == MARTS]
 
 
 @pytest.fixture

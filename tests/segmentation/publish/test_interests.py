@@ -117,6 +117,20 @@ def test_a_product_counts_by_the_own_past_and_the_segments(published: Any, marke
     assert {row[2] for row in audience(marketing, "green", 100)} == {1, 2}
 
 
+def test_any_name_of_a_category_or_product_comes_through(open_nights: Any, marketing: Engine) -> None:
+    name, key = 'tea, "green" {x} \\ ½', "it's, 5\\"
+    version = open_nights.write(0, LABELS)
+    foresee(open_nights, 0, {"tea": TEA, name: {"c5": 0.4}}, {key: dict.fromkeys(CUSTOMERS[:20], 3)})
+    open_nights.publish(0, version)
+    assert audience(marketing, name, 5)[0][:2] == ("c5", 0.4)
+    assert open_nights.rows("select category, likelihood from marts.customer_interests where customer_id = 'c5'") == [
+        ("tea", TEA["c5"]),
+        (name, 0.4),
+    ]
+    assert len(audience(marketing, key, 30)) == 20
+    assert open_nights.rows("select distinct product_id, periods from marts.customer_products") == [(key, 2)]
+
+
 def test_an_unknown_item_names_the_nearest(published: Any, server: Server, warehouse_database: str) -> None:
     url = server.url(warehouse_database, MARKETING_ROLE)
     with pytest.raises(QueryRefused, match=r"'chese' is no category .*The nearest categories are: cheese, tea"):

@@ -14,7 +14,7 @@ from segmentation.catalog import MARTS, OPS
 from segmentation.demo.postgres import Server
 from segmentation.errors import DatabaseUnreachable
 from segmentation.publish.migrate import migrate
-from segmentation.warehouse import metadata
+from segmentation.warehouse import metadata, views
 
 
 @pytest.fixture
@@ -35,6 +35,17 @@ def test_migrations_build_exactly_the_declared_tables(empty: tuple[str, Engine])
             opts={"include_schemas": True, "version_table_schema": OPS, "compare_server_default": True},
         )
         assert compare_metadata(context, metadata) == []
+
+
+def test_migrations_build_exactly_the_declared_views(empty: tuple[str, Engine]) -> None:
+    url, engine = empty
+    migrate(url)
+    inspector = inspect(engine)
+    assert set(inspector.get_view_names(MARTS)) == {view.name for view in views.tables.values()}
+    for view in views.tables.values():
+        assert inspector.get_table_comment(view.name, MARTS)["text"] == view.comment
+        built = [(c["name"], str(c["type"]), c["comment"]) for c in inspector.get_columns(view.name, MARTS)]
+        assert built == [(c.name, str(c.type.compile(engine.dialect)), c.comment) for c in view.columns]
 
 
 def test_every_schema_table_and_column_has_a_comment(empty: tuple[str, Engine]) -> None:

@@ -14,7 +14,7 @@ from segmentation.demo.postgres import Server
 from segmentation.errors import MissingRole
 from segmentation.publish.query import run_query
 from segmentation.publish.roles import create_roles, grant_warehouse_roles
-from segmentation.warehouse import metadata
+from segmentation.warehouse import metadata, views
 
 MARTS_TABLES = [table.fullname for table in metadata.tables.values() if table.schema == "marts"]
 OPS_TABLES = [table.fullname for table in metadata.tables.values() if table.schema == "ops"]
@@ -39,7 +39,7 @@ def refused(engine: Engine, statement: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize("table", MARTS_TABLES)
+@pytest.mark.parametrize("table", [*MARTS_TABLES, *views.tables])
 def test_marketing_reads_every_mart(marketing: Engine, table: str) -> None:
     assert not refused(marketing, f"select * from {table}")
 
