@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,12 +46,11 @@ _POLL_S = 0.001
 _TERMINATE = text(
     "select pg_terminate_backend(pid) from pg_stat_activity where usename in (:extract, :publish) and state <> 'idle'"
 )
-# imported once in the process that all attempts are forked from, as Airflow's workers are
-_PRELOADED = [
+#: Imported once, in the process that all attempts are forked from; a night that trains a network needs more.
+LIGHT = (
     "segmentation.bench.attempts",
     "segmentation.clusters.recluster",
     "segmentation.encoder.encode_day",
-    "segmentation.encoder.network",
     "segmentation.evaluate.evaluate_day",
     "segmentation.extract.extract_day",
     "segmentation.extract.freshness",
@@ -61,10 +60,8 @@ _PRELOADED = [
     "adbc_driver_postgresql.dbapi",
     "great_expectations.expectations",
     "duckdb",
-    "keras",
     "sklearn.metrics",
-    "tensorflow",
-]
+)
 
 
 @dataclass
@@ -93,19 +90,20 @@ class Attempt:
 
 @dataclass
 class Place:
-    """Where faulty nights run: their server and the small disk under their home folder."""
+    """Where nights run: their server, the small disk under their home folder, and what each process has imported."""
 
     data_dir: Path
     home: Path
     admin: Engine
     warehouse_url: str
     log: Path
+    preloaded: Sequence[str] = (*LIGHT, "keras", "tensorflow")
     context: multiprocessing.context.ForkServerContext = field(
         default_factory=lambda: multiprocessing.get_context("forkserver")
     )
 
     def __post_init__(self) -> None:
-        self.context.set_forkserver_preload(_PRELOADED)
+        self.context.set_forkserver_preload(list(self.preloaded))
 
     def attempt(self, task: str, asked: Asked, handed: Handed) -> Attempt:
         """Try a task undisturbed."""
