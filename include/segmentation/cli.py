@@ -450,6 +450,35 @@ def bench_page(
             postgres.stop(data_dir, mode="immediate")
 
 
+@bench.command("faults")
+def bench_faults(
+    kills: Annotated[int, typer.Option(min=0, help="SIGKILLs")] = 200,
+    drops: Annotated[int, typer.Option(min=0, help="terminated connections")] = 20,
+    full: Annotated[int, typer.Option(min=0, help="full disks; needs root, to mount a small one")] = 20,
+    restarts: Annotated[int, typer.Option(min=0, help="crashes and restarts of Postgres")] = 20,
+    customers: Annotated[int, typer.Option(min=200, help="customers of the simulated shop")] = 300,
+    seed: Annotated[int, typer.Option(help="of what strikes where and when")] = 1,
+) -> None:
+    """Break every task of some nights in every way, and tell whether anybody could have noticed."""
+    from tempfile import TemporaryDirectory
+
+    from segmentation.bench.attempts import DROP, FULL, KILL, RESTART
+    from segmentation.bench.faults import describe, run_faults
+    from segmentation.demo import postgres
+
+    counts = {KILL: kills, DROP: drops, FULL: full, RESTART: restarts}
+    with TemporaryDirectory(prefix="segmentation-bench-") as folder:
+        data_dir = Path(folder) / "data"
+        try:
+            server = postgres.start(data_dir)
+            found = run_faults(Path(folder) / "nights", data_dir, server, counts, customers, seed)
+        finally:
+            postgres.stop(data_dir, mode="immediate")
+    typer.echo(describe(found))
+    if not found.held:
+        raise typer.Exit(1)
+
+
 def _warehouse(warehouse_url: str | None) -> tuple[Settings, str]:
     """Return settings and the warehouse's URL: the one given, or the demo's."""
     from segmentation.config import settings

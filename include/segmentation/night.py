@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 from segmentation.config import Settings
-from segmentation.connections import engine_for, named_errors
+from segmentation.connections import engine_for
 from segmentation.errors import SegmentationError
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from segmentation.runs import PublishedNight
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,92 @@ class Night:
     reasons: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     results: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What every step of a night is told; see `run_night`."""
+
+    settings: Settings
+    day: date
+    source_url: str
+    run_id: str
+    now: datetime
+    search: bool = False
+    accept_unusual_day: bool = False
+
+
+@dataclass
+class Handed:
+    """What steps hand on to later ones; the DAG's tasks do so through XComs.
+
+    Attributes
+    ----------
+    base : PublishedNight or None
+        The night that this one builds on; settled by `features`.
+    segmentation_version : str
+        What `cluster` wrote.
+    publish : bool
+        Whether `evaluate` let the night pass.
+    reasons : list of str
+        Why it did not.
+    """
+
+    base: PublishedNight | None = None
+    segmentation_version: str = ""
+    publish: bool = False
+    reasons: list[str] = field(default_factory=list)
+
+
+def do_step(step: str, asked: Asked, warehouse: Engine, handed: Handed) -> object:
+    """Do one of the `STEPS`; what later steps need is put into ``handed``.
+
+    Parameters
+    ----------
+    step : str
+        One of `STEPS`; those before it have been done.
+    asked : Asked
+        The night.
+    warehouse : Engine
+        The warehouse, as `segmentation_publish`.
+    handed : Handed
+        What the steps before it handed on.
+
+    Returns
+    -------
+    object
+        The step's result.
+    """
+    from segmentation import runs
+    from segmentation.clusters.recluster import recluster
+    from segmentation.encoder.encode_day import can_continue, encode_day
+    from segmentation.evaluate.evaluate_day import evaluate_day
+    from segmentation.extract.extract_day import extract_day
+    from segmentation.features.build_features import build_features
+    from segmentation.pages.night_report import publish_with_report
+    from segmentation.validate.validate_day import validate_day
+
+    settings, day, run_id, now = asked.settings, asked.day, asked.run_id, asked.now
+    if step == "extract":
+        return extract_day(settings, day, asked.source_url, now)
+    if step == "validate":
+        return validate_day(settings, day, warehouse, run_id, now, asked.accept_unusual_day)
+    if step == "features":
+        handed.base = runs.base_night(warehouse, day)
+        return build_features(settings, day, can_continue(settings, handed.base))
+    if step == "encode":
+        return encode_day(settings, day, handed.base, warehouse, run_id)
+    if step == "cluster":
+        clustered = recluster(settings, day, handed.base, asked.search)
+        handed.segmentation_version = clustered.segmentation_version
+        return clustered
+    if step == "evaluate":
+        judged = evaluate_day(settings, day, handed.segmentation_version, handed.base, warehouse, run_id)
+        handed.publish, handed.reasons = judged.publish, list(judged.reasons)
+        return judged
+    if step == "publish":
+        return publish_with_report(settings, day, handed.segmentation_version, handed.base, warehouse, run_id, now)
+    raise ValueError(f"a night has no step {step!r}; it has: {', '.join(STEPS)}")
 
 
 def run_night(
@@ -85,44 +173,24 @@ def run_night(
         `ops.runs`.
     """
     from segmentation import runs
-    from segmentation.clusters.recluster import recluster
-    from segmentation.encoder.encode_day import can_continue, encode_day
-    from segmentation.evaluate.evaluate_day import evaluate_day
-    from segmentation.extract.extract_day import extract_day
-    from segmentation.features.build_features import build_features
-    from segmentation.pages.night_report import publish_with_report
-    from segmentation.validate.validate_day import validate_day
 
     clock = now or datetime.now(UTC)
     run_id = run_id or f"cli__{day}__{clock:%Y%m%dT%H%M%S}"
     night = Night(day, run_id)
     warehouse = engine_for(warehouse_url)
-
-    def step(name: str, call: Callable[[], T]) -> T:
-        began = time.perf_counter()
-        result = call()
-        night.seconds[name] = round(time.perf_counter() - began, 2)
-        night.results[name] = result
-        logger.info("%s %s: %.1f s", day, name, night.seconds[name])
-        return result
-
-    with named_errors("warehouse", warehouse_url):
-        runs.start_run(warehouse, run_id, day, clock)
+    asked = Asked(settings, day, source_url, run_id, clock, search, accept_unusual_day)
+    handed = Handed()
+    runs.start_run(warehouse, run_id, day, clock)
     try:
-        step("extract", lambda: extract_day(settings, day, source_url, clock))
-        step("validate", lambda: validate_day(settings, day, warehouse, run_id, clock, accept_unusual_day))
-        base = runs.base_night(warehouse, day)
-        step("features", lambda: build_features(settings, day, can_continue(settings, base)))
-        step("encode", lambda: encode_day(settings, day, base, warehouse, run_id))
-        clustered = step("cluster", lambda: recluster(settings, day, base, search))
-        version = clustered.segmentation_version
-        judged = step("evaluate", lambda: evaluate_day(settings, day, version, base, warehouse, run_id))
-        night.reasons = list(judged.reasons)
-        if judged.publish:
-            step("publish", lambda: publish_with_report(settings, day, version, base, warehouse, run_id, clock))
-            night.published = True
-        else:
-            runs.hold_run(warehouse, run_id, night.reasons, clock)
+        for name in STEPS:
+            if name == "publish" and not handed.publish:
+                runs.hold_run(warehouse, run_id, handed.reasons, clock)
+                break
+            began = time.perf_counter()
+            night.results[name] = do_step(name, asked, warehouse, handed)
+            night.seconds[name] = round(time.perf_counter() - began, 2)
+            logger.info("%s %s: %.1f s", day, name, night.seconds[name])
+        night.reasons, night.published = handed.reasons, "publish" in night.results
     except Exception as error:
         message = str(error) if isinstance(error, SegmentationError) else f"{type(error).__name__}: {error}"
         # a ledger that cannot be reached must not hide what went wrong

@@ -11,13 +11,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from segmentation.catalog import CHECKED, NIGHTLY_DAG, RAW
+from segmentation.catalog import CHECKED, FEATURES, NIGHTLY_DAG, RAW
 from segmentation.lake import Lake
+from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.warehouse import runs
 
 RUNNING = "running"
@@ -49,7 +51,7 @@ class StaleDay:
         What changed since it was published.
     by_chain : bool
         True if the days before it changed (published later, or with another result); False if all that
-        happened is that late rows arrived.
+        happened is that late rows arrived, for this day or for one that it builds on.
     """
 
     business_day: date
@@ -73,7 +75,7 @@ def start_run(engine: Engine, run_id: str, day: date, now: datetime) -> None:
     """
     fresh = {"business_day": day, "started_at": now, "finished_at": None, "message": ""}
     statement = insert(runs).values(run_id=run_id, status=RUNNING, **fresh)
-    with engine.begin() as connection:
+    with named_warehouse_errors(engine), engine.begin() as connection:
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=[runs.c.run_id],
@@ -94,7 +96,7 @@ def fail_run(engine: Engine, run_id: str, message: str, now: datetime) -> None:
 
 
 def _end_run(engine: Engine, run_id: str, status: str, message: str, now: datetime) -> None:
-    with engine.begin() as connection:
+    with named_warehouse_errors(engine), engine.begin() as connection:
         ended = connection.execute(
             update(runs)
             .where(runs.c.run_id == run_id, runs.c.status != PUBLISHED)
@@ -115,7 +117,7 @@ def base_night(engine: Engine, day: date) -> PublishedNight | None:
     day : date
         Business day that is to build on it.
     """
-    with engine.connect() as connection:
+    with named_warehouse_errors(engine), engine.connect() as connection:
         row = connection.execute(
             select(runs.c.business_day, runs.c.run_id, runs.c.model_version, runs.c.segmentation_version)
             .where(runs.c.status == PUBLISHED, runs.c.business_day < day)
@@ -210,17 +212,40 @@ def inputs_version(lake: Lake, day: date) -> str | None:
     return _inputs_version(_manifests(lake), lake, day)
 
 
+def describe_inputs(lake: Lake, day: date) -> dict[str, dict[str, list[Any]]]:
+    """Return what the labels of a day are made from, so that two runs of it can be compared.
+
+    Returns
+    -------
+    dict
+        Source table -> day -> [rows, content hash] of the checked file; snapshots have the day's own only. Days that
+        were checked before their manifests knew hashes per table have the hash of the whole day.
+    """
+    found: dict[str, dict[str, list[Any]]] = {}
+    run_file = lake.run_manifest(CHECKED, day)
+    snapshots = {day: json.loads(run_file.read_text())} if run_file.exists() else {}
+    for manifests in (lake.day_manifests(CHECKED), snapshots):
+        for data_day, manifest in manifests.items():
+            if data_day > day:
+                continue
+            for table, rows in manifest.get("rows_ok", {}).items():
+                file_hash = manifest.get("hashes", {}).get(table, manifest["files_hash"])[:16]
+                found.setdefault(table, {})[data_day.isoformat()] = [rows, file_hash]
+    return found
+
+
+def inputs_file(lake: Lake, day: date, version: str) -> Path:
+    """Return the file with `describe_inputs` of a run of a day."""
+    return lake.path(FEATURES, day=day) / f"inputs-{version[:16]}.json"
+
+
 def refresh_stale(connection: Connection, lake: Lake) -> list[StaleDay]:
     """Work out which published days a re-run would change, and write it into the ledger.
 
     Derived from the ledger and the lake as they are now, so it may be called at any time. A day is stale if
     the nearest published day before it is not the one it built on, if that day was published again with
-    another result, if rows of days up to it arrived or changed since, or if the day it built on is stale
-    because of the days before that one.
-
-    A day that built on one which merely lacks late rows is not stale: run again by itself it would come out
-    as it is, and with late rows every night the newest day would never be anything else. It becomes stale
-    when the day it built on is run again with another result.
+    another result, if rows of days up to it arrived or changed since, or if the day it built on is stale.
+    Running exactly these days in their order leaves what one clean pass would leave.
 
     Parameters
     ----------
@@ -248,9 +273,10 @@ def refresh_stale(connection: Connection, lake: Lake) -> list[StaleDay]:
         elif night["inputs_version"] and inputs and inputs != night["inputs_version"]:
             reason = f"rows of days up to {day} arrived or changed since it was published"
             found.append(StaleDay(day, reason, by_chain=stale_base is not None and stale_base.by_chain))
-        elif stale_base and stale_base.by_chain:
-            reason = f"it built on {stale_base.business_day}, which is stale itself"
-            found.append(StaleDay(day, reason, by_chain=True))
+        elif stale_base:
+            why = "is stale itself" if stale_base.by_chain else "lacks rows that arrived or changed since"
+            reason = f"it built on {stale_base.business_day}, which {why}"
+            found.append(StaleDay(day, reason, by_chain=stale_base.by_chain))
         before = night
     _write_stale(connection, nights, found)
     return found

@@ -454,6 +454,33 @@ runs = Table(
     comment="Grain: run. What ran when, what it built on, and whether it still stands.",
 )
 
+turns = Table(
+    "turns",
+    metadata,
+    Column("dag_id", Text, primary_key=True, comment="DAG whose runs go one at a time"),
+    Column(
+        "run_id", Text, nullable=False, comment="run that took the turn last; it counts while that run is under way"
+    ),
+    Column("taken_at", DateTime(timezone=True), nullable=False, comment="when it began"),
+    schema=OPS,
+    comment="Grain: DAG. Which run goes now: days are a chain, so those of a backfill and of the schedule take turns.",
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    _day("business_day", "the day that was published again", key=True),
+    Column("run_id", Text, primary_key=True, comment="run that published it again, see ops.runs"),
+    Column("input", Text, primary_key=True, comment="what differs: a source table, or `night before` for the base"),
+    _day("data_day", "business day of the rows that differ, or of the night before", key=True),
+    Column("before", Text, nullable=False, comment="rows, or the base's version, of the run published until then"),
+    Column("after", Text, nullable=False, comment="the same of this run; equal numbers: rows of other content"),
+    Column("replaces_run_id", Text, nullable=False, comment="run that was published until then"),
+    schema=OPS,
+    comment="Grain: business day, run, input, data day. Why a day that was published again may differ from what it "
+    "was: the inputs that changed. A day published again from unchanged inputs has no rows here, and the same labels.",
+)
+
 metrics = Table(
     "metrics",
     metadata,

@@ -6,12 +6,14 @@ runs, and a backfill brings its own number (10 unless told otherwise). So the fi
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 from airflow.sdk import TaskInstanceState
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
+from sqlalchemy.dialects.postgresql import insert
 
-from segmentation.warehouse import runs
+from segmentation.publish.warehouse_errors import named_warehouse_errors
+from segmentation.warehouse import runs, turns
 
 _OVER = {
     TaskInstanceState.SUCCESS,
@@ -20,6 +22,27 @@ _OVER = {
     TaskInstanceState.UPSTREAM_FAILED,
     TaskInstanceState.REMOVED,
 }
+
+
+def take_turn(dag_id: str, run_id: str, day: date, first_task: str, last_task: str, warehouse: Engine) -> str:
+    """Take the turn, unless another run goes before this one; parameters and result as of `waits_for`.
+
+    Who looks and who takes is one run at a time: two that begin in the same second would else both see nobody.
+    The turn need not be given back: it counts for as long as its run is under way.
+
+    Raises
+    ------
+    DatabaseUnreachable, LoginRefused, WarehouseNotReady, PermissionMissing, WarehouseBusy, WarehouseFull
+        If the warehouse refuses.
+    """
+    taken = {"run_id": run_id, "taken_at": datetime.now(UTC)}
+    statement = insert(turns).values(dag_id=dag_id, **taken)
+    with named_warehouse_errors(warehouse), warehouse.begin() as connection:
+        connection.execute(text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": f"turn:{dag_id}"})
+        reason = waits_for(dag_id, run_id, day, first_task, last_task, warehouse)
+        if not reason:
+            connection.execute(statement.on_conflict_do_update(index_elements=[turns.c.dag_id], set_=taken))
+    return reason
 
 
 def waits_for(dag_id: str, run_id: str, day: date, first_task: str, last_task: str, warehouse: Engine) -> str:
@@ -32,7 +55,7 @@ def waits_for(dag_id: str, run_id: str, day: date, first_task: str, last_task: s
     day : date
         Its business day.
     first_task, last_task : str
-        Task ids: a run is under way when the first has succeeded and the last is not over.
+        Task ids: a run is under way when it has taken the turn, or the first has succeeded, and the last is not over.
     warehouse : Engine
         Where `ops.runs` tells the business days of the others.
 
@@ -53,7 +76,10 @@ def waits_for(dag_id: str, run_id: str, day: date, first_task: str, last_task: s
         and tasks.get(last_task) not in _OVER
         and Airflow.get_dagrun_state(dag_id=dag_id, run_id=other) == "running"
     ]
-    under_way = [other for other in others if states[other].get(first_task) == TaskInstanceState.SUCCESS]
+    taken_by = _taken_by(warehouse, dag_id)
+    under_way = [
+        other for other in others if other == taken_by or states[other].get(first_task) == TaskInstanceState.SUCCESS
+    ]
     if under_way:
         return f"run {under_way[0]} is under way"
     days = _business_days(warehouse, others)
@@ -63,6 +89,11 @@ def waits_for(dag_id: str, run_id: str, day: date, first_task: str, last_task: s
         if (days[other], other) < (day, run_id):
             return f"business day {days[other]} goes first (run {other})"
     return ""
+
+
+def _taken_by(warehouse: Engine, dag_id: str) -> str | None:
+    with warehouse.connect() as connection:
+        return connection.scalar(select(turns.c.run_id).where(turns.c.dag_id == dag_id))
 
 
 def _business_days(warehouse: Engine, run_ids: list[str]) -> dict[str, date]:

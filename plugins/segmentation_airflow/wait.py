@@ -14,7 +14,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from segmentation.config import settings
 from segmentation.connections import engine_for, named_errors
 from segmentation_airflow.tonight import tonight
-from segmentation_airflow.turn import waits_for
+from segmentation_airflow.turn import take_turn
 from segmentation_airflow.urls import SOURCE, WAREHOUSE, url_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Beginning:
         warehouse = engine_for(warehouse_url)
         try:
             with named_errors("warehouse", warehouse_url):
-                other = waits_for(self.dag_id, self.run_id, day, self.first_task, self.last_task, warehouse)
+                other = take_turn(self.dag_id, self.run_id, day, self.first_task, self.last_task, warehouse)
         finally:
             warehouse.dispose()
         if other:

@@ -1,13 +1,9 @@
-"""The promise of every step together: whatever is done to a night, the marts end as one clean run leaves them."""
+"""A night as a whole: what stops it is named, and marketing keeps what it has. For kills see bench/test_faults.py."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,64 +13,11 @@ from segmentation.catalog import MARTS, PUBLISH_ROLE
 from segmentation.config import Settings
 from segmentation.demo.postgres import Server
 from segmentation.errors import CheckFailed, DatabaseUnreachable, FutureBusinessDay, LoginRefused
-from segmentation.night import STEPS, run_night
+from segmentation.night import run_night
 from segmentation.warehouse import metadata, runs
 
 if TYPE_CHECKING:
     from conftest import SmallShop
-
-# Runs nights in a process of its own, because that process is to be killed, and because two processes with
-# two folders are what determinism is about. After `delay` seconds in the step named, it kills itself.
-NIGHTS = """
-import os, signal, sys, threading, importlib
-from datetime import date, datetime
-from pathlib import Path
-from segmentation.config import Settings
-from segmentation.night import run_night
-
-home, timezone, source, warehouse, now, step, delay, *days = sys.argv[1:]
-modules = {
-    "extract": ("segmentation.extract.extract_day", "extract_day"),
-    "validate": ("segmentation.validate.validate_day", "validate_day"),
-    "features": ("segmentation.features.build_features", "build_features"),
-    "encode": ("segmentation.encoder.encode_day", "encode_day"),
-    "cluster": ("segmentation.clusters.recluster", "recluster"),
-    "evaluate": ("segmentation.evaluate.evaluate_day", "evaluate_day"),
-    "publish": ("segmentation.publish.publish_night", "publish_night"),
-}
-if step in modules:
-    module, name = importlib.import_module(modules[step][0]), modules[step][1]
-    original = getattr(module, name)
-    def deadly(*args, **kwargs):
-        threading.Timer(float(delay), os.kill, (os.getpid(), signal.SIGKILL)).start()
-        result = original(*args, **kwargs)
-        os.kill(os.getpid(), signal.SIGKILL)  # faster than the delay: die before anything is reported
-        return result
-    setattr(module, name, deadly)
-settings = Settings(home=Path(home), timezone=timezone, encoder={"cold_epochs": 2, "warm_epochs": 1})
-for day in days:
-    night = run_night(settings, date.fromisoformat(day), source, warehouse, now=datetime.fromisoformat(now))
-    print(day, night.published, night.seconds, flush=True)
-"""
-
-
-def nights(
-    home: Path, shop: SmallShop, warehouse_url: str, days: list[date], step: str = "", delay: float = 0.0
-) -> int:
-    script = home.parent / "nights.py"
-    script.write_text(NIGHTS)
-    arguments = [str(home), shop.timezone, shop.url, warehouse_url, shop.now.isoformat(), step, str(delay)]
-    done = subprocess.run(
-        [sys.executable, str(script), *arguments, *map(str, days)],
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    if not step:
-        assert done.returncode == 0, done.stderr[-3000:]
-    return done.returncode
 
 
 def marts(engine: Engine) -> dict[str, list[str]]:
@@ -87,49 +30,6 @@ def marts(engine: Engine) -> dict[str, list[str]]:
                 rows = connection.execute(select(*columns).order_by(*table.primary_key.columns))
                 found[table.name] = [repr(tuple(row)) for row in rows]
     return found
-
-
-@pytest.fixture
-def second_warehouse(server: Server, _warehouse_template: str) -> Engine:
-    from segmentation.publish.roles import grant_warehouse_roles
-
-    server.drop_database("warehouse_second")
-    server.create_database("warehouse_second", template=_warehouse_template)
-    grant_warehouse_roles(server.engine("warehouse_second"))
-    return server.engine("warehouse_second", PUBLISH_ROLE)
-
-
-@pytest.mark.timeout(900)
-def test_nights_killed_in_every_step_leave_the_same_marts_as_undisturbed_ones_in_another_folder(
-    tmp_path: Path,
-    server: Server,
-    small_shop: SmallShop,
-    warehouse_database: str,
-    warehouse: Engine,
-    second_warehouse: Engine,
-) -> None:
-    last = small_shop.last_day
-    days = [last - timedelta(days=1), last]
-    undisturbed, killed = tmp_path / "a" / "home", tmp_path / "b" / "home"
-    for home in (undisturbed, killed):
-        home.mkdir(parents=True)
-    first_url, second_url = server.url(warehouse_database, PUBLISH_ROLE), server.url("warehouse_second", PUBLISH_ROLE)
-
-    nights(undisturbed, small_shop, first_url, days)
-    nights(killed, small_shop, second_url, days[:1])
-    for step in STEPS:
-        assert nights(killed, small_shop, second_url, days[1:], step, delay=0.15) == -9, f"{step} was not killed"
-        with second_warehouse.connect() as connection:
-            newest = connection.scalar(text("select max(as_of) from marts.customer_segments"))
-        # publish may have committed before the signal came; every other step must not have moved marketing
-        assert newest == days[0] or step == "publish"
-    nights(killed, small_shop, second_url, days[1:])
-
-    expected, found = marts(warehouse), marts(second_warehouse)
-    assert len(expected["customer_segments"]) > 300
-    assert len(expected["segments"]) >= 3
-    assert found == expected
-    assert not list(killed.rglob("*.tmp"))
 
 
 def test_the_database_down_or_a_wrong_password_is_named_and_writes_nothing(

@@ -17,7 +17,9 @@ from sqlalchemy import Engine, text
 from segmentation import runs
 from segmentation.catalog import PUBLISH_ROLE
 from segmentation.config import Settings
+from segmentation.connections import engine_for
 from segmentation.demo.postgres import Server
+from segmentation.errors import LoginRefused
 from segmentation.lake import Lake
 from segmentation.night import run_night
 from segmentation.runs import PublishedNight
@@ -106,6 +108,17 @@ def test_a_published_day_stays_published_while_it_is_run_again(warehouse: Engine
     assert message == "Run again and failed; the labels published before are still served. no space left."
 
 
+def test_a_ledger_that_is_down_is_named(server: Server) -> None:
+    gone = engine_for(server.url("nowhere", PUBLISH_ROLE))
+    for call in (
+        lambda: runs.base_night(gone, march(1)),
+        lambda: runs.start_run(gone, "r", march(1), NOW),
+        lambda: runs.fail_run(gone, "r", "no space left.", NOW),
+    ):
+        with pytest.raises(LoginRefused, match="the warehouse database"):
+            call()
+
+
 def test_a_day_has_one_published_run(warehouse: Engine, lake: Lake) -> None:
     publish(warehouse, lake, 1, "a")
     publish(warehouse, lake, 1, "b")
@@ -162,16 +175,17 @@ def test_late_rows_make_their_day_and_later_ones_stale(warehouse: Engine, lake: 
         assert not any(night.by_chain for night in runs.refresh_stale(connection, lake))
 
 
-def test_a_day_that_has_the_late_rows_is_not_stale_although_its_base_lacks_them(warehouse: Engine, lake: Lake) -> None:
-    """Late rows come every night: otherwise the newest day would always be stale."""
+def test_a_day_that_has_the_late_rows_is_stale_if_its_base_lacks_them(warehouse: Engine, lake: Lake) -> None:
+    """One clean pass would give it another base: the days marked stale are exactly those to be run again."""
     publish(warehouse, lake, 1, "v1")
     write_manifest(lake, 1, "a late return")
-    assert publish(warehouse, lake, 2, "v2") == [1]
+    assert publish(warehouse, lake, 2, "v2") == [1, 2]
+    assert "it built on 2026-03-01, which lacks rows that arrived or changed since" in ledger(warehouse)["run_2_v2"][3]
+    assert "--from-date 2026-03-01 --to-date 2026-03-02 " in ledger(warehouse)["run_1_v1"][3]
     write_manifest(lake, 2, "another one")
-    assert publish(warehouse, lake, 3, "v3") == [1, 2]
-    assert ledger(warehouse)["run_3_v3"][2:] == (False, "")
-    # running the first again changes what the others built on, so the command goes on to the newest day
-    assert "--from-date 2026-03-01 --to-date 2026-03-03 " in ledger(warehouse)["run_1_v1"][3]
+    assert publish(warehouse, lake, 3, "v3") == [1, 2, 3]
+    with warehouse.begin() as connection:
+        assert not any(night.by_chain for night in runs.refresh_stale(connection, lake))
     assert publish(warehouse, lake, 1, "new1") == [2, 3]
     assert publish(warehouse, lake, 2, "new2") == [3]
     assert publish(warehouse, lake, 3, "new3") == []

@@ -25,6 +25,7 @@ from segmentation.encoder.network import NETWORK_REVISION, build_network
 from segmentation.encoder.timelines import EVENT_VOCABULARY, NUMBERS
 from segmentation.encoder.windows import InputPreparation
 from segmentation.lake import replacing
+from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.warehouse import models
 
 _WEIGHTS, _PREPARATION, _SCHEMA, _LINEAGE = "weights.npz", "preparation.json", "schema.json", "lineage.json"
@@ -204,6 +205,11 @@ def record_model(
     ----------
     metrics : dict
         JSON-able; finite numbers only.
+
+    Raises
+    ------
+    DatabaseUnreachable, LoginRefused, WarehouseNotReady, PermissionMissing, WarehouseBusy, WarehouseFull
+        If the warehouse cannot be written; the model itself is in its folder by then.
     """
     row = {
         "trained_through": day,
@@ -216,7 +222,7 @@ def record_model(
         "run_id": run_id,
     }
     statement = insert(models).values(model_version=version, created_at=datetime.now(UTC), **row)
-    with warehouse.begin() as connection:
+    with named_warehouse_errors(warehouse), warehouse.begin() as connection:
         connection.execute(statement.on_conflict_do_update(index_elements=[models.c.model_version], set_=row))
 
 

@@ -84,6 +84,7 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
     lake = settings.lake
     # before a row is read: rows that arrive from here on make the day stale, not a part of it
     inputs_version = runs.inputs_version(lake, day)
+    inputs = runs.describe_inputs(lake, day)
     scratch = lake.root / "tmp" / f"features-{day.isoformat()}"
     _forget(scratch)
     scratch.mkdir(parents=True)
@@ -113,6 +114,8 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
     finally:
         _forget(scratch)
 
+    if inputs_version is not None:
+        lake.write_json(inputs, runs.inputs_file(lake, day, inputs_version))
     no_order = pa.concat_tables(without_order).sort_by("customer_id")
     lake.write_table(no_order, lake.path(catalog.FEATURES, day=day) / "no_order.parquet")
     _prune(settings, day, cutoffs)

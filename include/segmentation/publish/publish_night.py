@@ -18,6 +18,7 @@ from segmentation.catalog import FEATURES, SEGMENTATIONS
 from segmentation.config import Settings
 from segmentation.errors import LedgerBehind, MissingInput
 from segmentation.publish.affinities import rank_affinities
+from segmentation.publish.changes import explain_changes
 from segmentation.publish.consent import read_consent
 from segmentation.publish.copy_rows import copy_rows
 from segmentation.publish.interests import gather_interests, replace_interests
@@ -196,6 +197,7 @@ def publish_night(
                 replace_interests(connection, duck, day)
             else:
                 _run_file(connection, "refresh_current.sql")
+            explain_changes(connection, settings, day, run_id, base, _inputs_version(settings, day))
             before = runs.publish_run(
                 connection,
                 run_id,
@@ -382,7 +384,8 @@ def _message(
         first, last = stale[0].business_day, stale[-1].business_day
         span = f"{first}" if first == last else f"{len(stale)} days from {first} to {last}"
         by_chain = any(night.by_chain for night in stale)
-        why = "built on labels that have changed since" if by_chain else "lack rows that arrived or changed since"
+        late = "lack rows that arrived or changed since, or built on a day that does"
+        why = "built on labels that have changed since" if by_chain else late
         parts.append(f"Stale: {span} {why} (see stale_reason in ops.runs); their labels stay served.")
         if by_chain:
             parts.append("Until they are run again, one segment id may mean different segments before and after.")

@@ -96,6 +96,7 @@ def write_checked(
             "rows_ok": {one.table: one.rows - one.set_aside for one in of_kind},
             "quarantined": {one.table: one.reasons for one in of_kind},
             "volume": {one.table: one.volume for one in of_kind},
+            "hashes": {one.table: content_hash(written[one.table]) for one in of_kind},
             "files_hash": content_hash(*(written[one.table] for one in of_kind)),
         }
         manifests.append((manifest, content))

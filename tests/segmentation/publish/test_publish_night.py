@@ -145,12 +145,12 @@ def test_bringing_stale_days_forward_ends_as_one_clean_pass(nights: Any) -> None
     assert marts(nights, without=("run_id",)) == out_of_order
 
 
-def test_late_rows_for_a_day_before_do_not_make_tonight_stale(nights: Any) -> None:
+def test_late_rows_for_a_day_before_make_it_and_tonight_stale(nights: Any) -> None:
     nights.night(0, ALL)
     nights.write_manifests(0, "with a late return")
     result = nights.night(1, MOVED, base=ALL)
-    assert result.stale_days == ["2026-03-01"]
-    assert "Stale: 2026-03-01 lack" in result.message
+    assert result.stale_days == ["2026-03-01", "2026-03-02"]
+    assert "Stale: 2 days from 2026-03-01 to 2026-03-02 lack" in result.message
     assert "may mean different segments" not in result.message
     assert "--from-date 2026-03-01 --to-date 2026-03-02 " in result.message
 

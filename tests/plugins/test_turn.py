@@ -1,0 +1,88 @@
+"""Runs of one DAG take turns: two that begin in the same second must not both go."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from segmentation.runs import start_run
+from segmentation_airflow.turn import take_turn
+
+DAG = "segmentation_nightly"
+DAYS = {"backfill_1": date(2026, 3, 1), "backfill_2": date(2026, 3, 2), "scheduled": date(2026, 3, 9)}
+
+
+@pytest.fixture
+def airflow(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Stand in for Airflow's answers about its runs: which are running, and how far their tasks are."""
+    from airflow.sdk.execution_time import task_runner
+
+    known = SimpleNamespace(running=dict.fromkeys(DAYS, True), tasks={run: {} for run in DAYS})
+
+    class Runs:
+        get_dr_count = staticmethod(lambda **_: sum(known.running.values()))
+        get_task_states = staticmethod(lambda **_: {run: dict(tasks) for run, tasks in known.tasks.items()})
+        get_dagrun_state = staticmethod(lambda dag_id, run_id: "running" if known.running[run_id] else "success")
+
+    monkeypatch.setattr(task_runner, "RuntimeTaskInstance", Runs)
+    return known
+
+
+def take(warehouse: Engine, run_id: str) -> str:
+    return take_turn(DAG, run_id, DAYS[run_id], "wait_for_source", "publish", warehouse)
+
+
+@pytest.fixture
+def begun(warehouse: Engine) -> Engine:
+    for run_id, day in DAYS.items():
+        start_run(warehouse, run_id, day, datetime.now(UTC))
+    return warehouse
+
+
+def test_the_earliest_day_goes_first(begun: Engine, airflow: SimpleNamespace) -> None:
+    assert take(begun, "scheduled") == "business day 2026-03-01 goes first (run backfill_1)"
+    assert take(begun, "backfill_2") == "business day 2026-03-01 goes first (run backfill_1)"
+    assert take(begun, "backfill_1") == ""
+
+
+def test_a_later_day_that_has_begun_is_waited_for_although_its_first_task_is_not_over(
+    begun: Engine, airflow: SimpleNamespace
+) -> None:
+    """Between a run's look and the end of its first task lies a second in which another run may look."""
+    airflow.running |= {"backfill_1": False, "backfill_2": False}
+    assert take(begun, "scheduled") == ""
+    airflow.running |= {"backfill_1": True}
+    assert take(begun, "backfill_1") == "run scheduled is under way"
+    airflow.tasks["scheduled"] = {"publish": "success"}
+    assert take(begun, "backfill_1") == ""
+
+
+def test_a_turn_ends_with_its_run_whatever_became_of_it(begun: Engine, airflow: SimpleNamespace) -> None:
+    assert take(begun, "backfill_1") == ""
+    airflow.running["backfill_1"] = False
+    assert take(begun, "backfill_2") == ""
+
+
+def test_of_many_that_look_at_once_one_goes(begun: Engine, airflow: SimpleNamespace) -> None:
+    """Days apart: each would let itself go, if it could look while another one takes the turn."""
+    for _ in range(10):
+        with begun.begin() as connection:
+            connection.execute(text("delete from ops.turns"))
+        answers: dict[str, str] = {}
+        gate = threading.Barrier(len(DAYS))
+
+        def ask(run_id: str, answers: dict[str, str] = answers, gate: Any = gate) -> None:
+            gate.wait()
+            answers[run_id] = take(begun, run_id)
+
+        asking = [threading.Thread(target=ask, args=(run_id,)) for run_id in DAYS]
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join()
+        assert [run_id for run_id, reason in answers.items() if not reason] == ["backfill_1"]
