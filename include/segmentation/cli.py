@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 bench = typer.Typer(no_args_is_help=True, help="Measure this product on this machine.")
 app.add_typer(bench, name="bench")
+erasure = typer.Typer(no_args_is_help=True, help="Erase customers who ask for it.")
+app.add_typer(erasure, name="erasure")
 playbook = typer.Typer(no_args_is_help=True, help="Marketing's actions per segment.")
 app.add_typer(playbook, name="playbook")
 
@@ -272,6 +274,41 @@ def playbook_check(
     entries = load_playbook(file or settings().actions.playbook)
     typer.echo("\n\n".join(described(entry) for entry in entries))
     typer.echo(f"\n{len(entries)} actions, all valid.")
+
+
+@erasure.command("request")
+def erasure_request(
+    customer: Annotated[str, typer.Option(prompt=True, help="the shop's customer key, or its pseudonym")],
+    by: Annotated[str, typer.Option(prompt="Requested by", help="who asks: a user or a ticket, not the customer")],
+    warehouse_url: WarehouseUrl = None,
+) -> None:
+    """Ask for the erasure of a customer; the DAG customer_erasure, or `segmentation erasure run`, does it."""
+    from segmentation.connections import engine_for
+    from segmentation.erasure.requests import request_erasure
+
+    _, warehouse = _warehouse(warehouse_url)
+    number = request_erasure(engine_for(warehouse), customer, by)
+    console.print(f"Entered as request {number} in ops.erasure_requests. No extraction takes the customer in any more.")
+
+
+@erasure.command("run")
+def erasure_run(warehouse_url: WarehouseUrl = None) -> None:
+    """Erase the customers of all open requests in this process, without Airflow."""
+    from datetime import UTC
+
+    from segmentation.connections import engine_for
+    from segmentation.erasure.erase_customers import erase_customers
+
+    chosen, warehouse = _warehouse(warehouse_url)
+    now = datetime.now(UTC)
+    done = erase_customers(chosen, engine_for(warehouse), f"cli__erasure__{now:%Y%m%dT%H%M%S}", now)
+    if not done.request_ids:
+        console.print("There is no open request.")
+        return
+    console.print(
+        f"Erased, see ops.erasure_certificates: requests {', '.join(map(str, done.request_ids))}. "
+        f"Searched {done.files} files and {done.tables} tables."
+    )
 
 
 @bench.command("uplift")

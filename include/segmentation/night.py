@@ -109,7 +109,7 @@ def run_night(
     with named_errors("warehouse", warehouse_url):
         runs.start_run(warehouse, run_id, day, clock)
     try:
-        step("extract", lambda: extract_day(settings, day, source_url, clock))
+        step("extract", lambda: extract_day(settings, day, source_url, clock, warehouse))
         step("validate", lambda: validate_day(settings, day, warehouse, run_id, clock, accept_unusual_day))
         base = runs.base_night(warehouse, day)
         step("features", lambda: build_features(settings, day, can_continue(settings, base)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
@@ -13,13 +14,25 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from sqlalchemy import Engine
 
 from segmentation.calendar import day_interval, require_past
-from segmentation.catalog import DAILY_TABLES, ORDER_ITEMS, RATES, RAW, SNAPSHOT_TABLES, SOURCE_TABLES
+from segmentation.catalog import (
+    CUSTOMERS,
+    DAILY_TABLES,
+    ORDER_ITEMS,
+    ORDERS,
+    RATES,
+    RAW,
+    SNAPSHOT_TABLES,
+    SOURCE_TABLES,
+)
 from segmentation.config import Settings
+from segmentation.erasure.requests import NOBODY, ErasedCustomers, erased_customers
 from segmentation.extract.contract import KEYS, TIME_COLUMNS
-from segmentation.extract.fingerprints import fingerprint_of
+from segmentation.extract.fingerprints import Fingerprint, fingerprint_of
 from segmentation.extract.inspect_source import SourceLayout, inspect_source
 from segmentation.extract.mapping import load_mapping
 from segmentation.extract.plan_days import plan_days, survey_source
@@ -59,7 +72,9 @@ class ExtractResult:
     seconds: float
 
 
-def extract_day(settings: Settings, day: date, source_url: str, now: datetime) -> ExtractResult:
+def extract_day(
+    settings: Settings, day: date, source_url: str, now: datetime, warehouse: Engine | None = None
+) -> ExtractResult:
     """Fetch business day ``day``, the days before it that the lake lacks, and those that changed since.
 
     Everything is read in one snapshot by read-only, repeatable-read transactions. A day's files are replaced whole, and
@@ -77,6 +92,8 @@ def extract_day(settings: Settings, day: date, source_url: str, now: datetime) -
         ``postgresql://role:password@host:port/database``; the role needs no more than to read.
     now : datetime
         The present instant, timezone-aware.
+    warehouse : Engine, optional
+        Knows whose erasure was asked for: their rows are not kept. None: nobody's (a benchmark).
 
     Returns
     -------
@@ -86,6 +103,8 @@ def extract_day(settings: Settings, day: date, source_url: str, now: datetime) -
     ------
     FutureBusinessDay
         If D is not over.
+    MissingPrivacyKey, OtherPrivacyKey
+        If customers were erased, and they cannot be recognised for want of the key.
     InvalidMapping, MissingTable, MissingColumn, ChangedType, PermissionMissing
         If mapping file and source do not fit together; nothing is written.
     LoginRefused, DatabaseUnreachable, ConnectionLost, SourceTooSlow
@@ -96,13 +115,16 @@ def extract_day(settings: Settings, day: date, source_url: str, now: datetime) -
     require_past(day, now, settings.timezone)
     started = time.monotonic()
     mapping = load_mapping(settings.extract.mapping)
+    erased = erased_customers(settings, warehouse) if warehouse is not None else NOBODY
     with open_source(settings.extract, source_url) as source:
         layout = inspect_source(source, mapping, settings.timezone)
         survey = survey_source(source, layout, now, settings.timezone)
         groups = plan_days(source, layout, settings.lake, day, survey.first_day, settings.extract, settings.timezone)
-        rows = _fetch_snapshots(source, layout, settings, day)
+        rows = _fetch_snapshots(source, layout, settings, day, erased)
         lone_items = _fetch_lone_items(source, layout, settings)
-        for table, counted in _fetch_days(source, source_url, layout, settings, day, groups, lone_items).items():
+        for table, counted in _fetch_days(
+            source, source_url, layout, settings, day, groups, lone_items, erased
+        ).items():
             rows[table] = counted
     days = [other.isoformat() for group in groups for other in group]
     lake = settings.lake
@@ -148,6 +170,7 @@ def _fetch_days(
     day: date,
     groups: list[list[date]],
     lone_items: pa.Table | None,
+    erased: ErasedCustomers,
 ) -> dict[str, int]:
     """Fetch and write every planned day; several readers of one snapshot take a group of days each."""
     tables = [table for table in DAILY_TABLES if table in layout.tables]
@@ -160,7 +183,9 @@ def _fetch_days(
     def fetch(group: list[date]) -> tuple[list[date], dict[str, int]]:
         reader = idle.get()
         try:
-            return group, _fetch_group(reader, layout, settings, group, lone_items if group[-1] == day else None)
+            return group, _fetch_group(
+                reader, layout, settings, group, lone_items if group[-1] == day else None, erased
+            )
         finally:
             idle.put(reader)
 
@@ -190,15 +215,51 @@ def _fetch_days(
 
 
 def _fetch_group(
-    source: Source, layout: SourceLayout, settings: Settings, group: list[date], lone_items: pa.Table | None
+    source: Source,
+    layout: SourceLayout,
+    settings: Settings,
+    group: list[date],
+    lone_items: pa.Table | None,
+    erased: ErasedCustomers,
 ) -> dict[str, int]:
     """Fetch and write some consecutive days, and return the rows per table; the last day gets the lone items."""
     fetched = {
         table: _fetch_rows(source, layout, settings, table, group) for table in DAILY_TABLES if table in layout.tables
     }
+    written: Counter[str] = Counter(dict.fromkeys(fetched, 0))
     for day, rows in _by_day(fetched, group, settings.timezone).items():
-        _write_day(settings, layout, day, rows, lone_items if day == group[-1] else None)
-    return {table: rows.num_rows for table, rows in fetched.items()}
+        # what the source has, so that it is fetched again only when the source changes, whoever is left out
+        fingerprint = fingerprint_of(rows)
+        kept = without_erased(rows, erased)
+        written.update({table: found.num_rows for table, found in kept.items()})
+        _write_day(settings, layout, day, kept, fingerprint, lone_items if day == group[-1] else None)
+    return dict(written)
+
+
+def without_erased(rows: dict[str, pa.Table], erased: ErasedCustomers) -> dict[str, pa.Table]:
+    """Leave erased customers out of one day's rows, with the lines of those orders that are theirs alone.
+
+    Parameters
+    ----------
+    rows : dict of str to pyarrow.Table
+        Daily table -> the day's rows.
+    erased : ErasedCustomers
+        Whom to leave out.
+    """
+    if not erased:
+        return rows
+    theirs = {
+        table: pa.array(erased.among(found["customer_id"])) for table, found in rows.items() if table != ORDER_ITEMS
+    }
+    kept = {table: rows[table].filter(pc.invert(mask)).combine_chunks() for table, mask in theirs.items()}
+    if ORDER_ITEMS in rows:
+        gone = rows[ORDERS]["order_id"].filter(theirs[ORDERS])
+        lone = pc.and_(
+            pc.is_in(rows[ORDER_ITEMS]["order_id"], gone.combine_chunks()),
+            pc.invert(pc.is_in(rows[ORDER_ITEMS]["order_id"], kept[ORDERS]["order_id"].combine_chunks())),
+        )
+        kept[ORDER_ITEMS] = rows[ORDER_ITEMS].filter(pc.invert(lone)).combine_chunks()
+    return {table: kept[table] for table in rows}
 
 
 def _fetch_rows(source: Source, layout: SourceLayout, settings: Settings, table: str, group: list[date]) -> pa.Table:
@@ -249,19 +310,23 @@ def _by_day(fetched: dict[str, pa.Table], group: Sequence[date], timezone: str) 
 
 
 def _write_day(
-    settings: Settings, layout: SourceLayout, day: date, rows: dict[str, pa.Table], lone_items: pa.Table | None
+    settings: Settings,
+    layout: SourceLayout,
+    day: date,
+    rows: dict[str, pa.Table],
+    fingerprint: Fingerprint,
+    lone_items: pa.Table | None,
 ) -> None:
     """Write one day's files, and its manifest last."""
     lake = settings.lake
     manifest = lake.day_manifest(RAW, day)
     # without a manifest the day counts as missing, so a kill between two of its files is mended by the next run
     manifest.unlink(missing_ok=True)
-    fingerprint = fingerprint_of(rows)
     if lone_items is not None and lone_items.num_rows:
         rows[ORDER_ITEMS] = pa.concat_tables([rows[ORDER_ITEMS], lone_items]).combine_chunks()
     files = [lake.rows_file(RAW, table, day) for table in rows]
     for table, file in zip(rows.values(), files, strict=True):
-        _write_rows(table, file)
+        write_daily_rows(table, file)
     lake.write_json(
         {
             "day": day.isoformat(),
@@ -274,8 +339,8 @@ def _write_day(
     )
 
 
-def _write_rows(rows: pa.Table, target: Path) -> None:
-    """Replace a day's file: differences for numbers and times, a dictionary for words (a third of the usual bytes)."""
+def write_daily_rows(rows: pa.Table, target: Path) -> None:
+    """Replace a daily table's file: differences for numbers and times, words by dictionary (a third of the bytes)."""
     encodings = {
         field.name: "DELTA_BINARY_PACKED"
         for field in rows.schema
@@ -286,7 +351,9 @@ def _write_rows(rows: pa.Table, target: Path) -> None:
         pq.write_table(rows, temporary, compression="zstd", use_dictionary=words, column_encoding=encodings)
 
 
-def _fetch_snapshots(source: Source, layout: SourceLayout, settings: Settings, day: date) -> dict[str, int]:
+def _fetch_snapshots(
+    source: Source, layout: SourceLayout, settings: Settings, day: date, erased: ErasedCustomers
+) -> dict[str, int]:
     """Fetch customers, products and rates as they are now, and keep them under the business day."""
     rows: dict[str, int] = {}
     for table in SNAPSHOT_TABLES:
@@ -300,6 +367,8 @@ def _fetch_snapshots(source: Source, layout: SourceLayout, settings: Settings, d
             last_day=day.isoformat(),
         )
         snapshot = sort_rows(source.query(sql, table).cast(found.schema), KEYS[table])
+        if table == CUSTOMERS and erased:
+            snapshot = snapshot.filter(~erased.among(snapshot["customer_id"])).combine_chunks()
         settings.lake.write_table(snapshot, settings.lake.rows_file(RAW, table, day))
         rows[table] = snapshot.num_rows
     return rows

@@ -161,11 +161,12 @@ def figures_of(table: CheckedTable, position: int) -> DayFigures:
         set_aside_keys=keys_at(table, start + np.flatnonzero((masks != 0) & ~lone)),
         repeated_keys=keys_at(table, start + np.flatnonzero(repeated & ~lone)),
         reasons=reasons,
-        volume=_volume(table.name, table.files[position]),
+        volume=volume_of(table.name, table.files[position]),
     )
 
 
-def _volume(name: str, file: pa.Table) -> int:
+def volume_of(name: str, file: pa.Table) -> int:
+    """Return how many rows of a raw file tell how complete its day is; of events, not what the shop sends."""
     if name != EVENTS:
         return file.num_rows
     sent = pc.is_in(file.column("event_type"), pa.array(_SENT_BY_THE_SHOP, file.schema.field("event_type").type))
