@@ -480,6 +480,14 @@ class DestinationRefused(Terminal):
         )
 
 
+class NothingToRelease(Terminal):
+    """Rows that are to be released from quarantine are not there, or cannot be used."""
+
+    def __init__(self, table: str, day: date, problem: str, remedy: str) -> None:
+        self.table, self.day, self.problem = table, day, problem
+        super().__init__(f"nothing of {table} on {day} is released: {problem}. Nothing was changed. {remedy}")
+
+
 class MissingPrivacyKey(Terminal):
     """Something needs the key of pseudonyms and erasures, and it is not set."""
 

@@ -860,6 +860,23 @@ activation_log = Table(
     "confirmed after, so that whoever may have been sent is known even after a crash. Dry runs leave nothing.",
 )
 
+quarantine_releases = Table(
+    "quarantine_releases",
+    metadata,
+    Column("release_id", BigInteger, Identity(), primary_key=True, comment="number of the release"),
+    Column("table_name", Text, nullable=False, comment="source table, contract name"),
+    _day("data_day", "day of the rows"),
+    Column("broken", Text, nullable=False, comment="the broken promise that they are right in spite of"),
+    Column("key", Text, comment="key of the row, parts joined by /; null = all rows set aside for it that day"),
+    Column("reason", Text, nullable=False, comment="why they are right"),
+    Column("released_by", Text, nullable=False, comment="who says so"),
+    Column("released_at", DateTime(timezone=True), nullable=False, comment="when"),
+    Index("quarantine_releases_day", "data_day"),
+    schema=OPS,
+    comment="Grain: release. Rows declared right after they were set aside; written by `segmentation quarantine "
+    "release`, and taken in by the next run.",
+)
+
 erasure_requests = Table(
     "erasure_requests",
     metadata,

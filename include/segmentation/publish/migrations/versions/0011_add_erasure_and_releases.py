@@ -1,4 +1,4 @@
-"""Add requests to erase customers, their certificates, and when a model was removed."""
+"""Add releases from quarantine, requests to erase customers, their certificates, and when a model was removed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,6 +25,26 @@ def upgrade() -> None:
         sa.Column("removed_reason", sa.Text(), comment="why, in words: an erased customer, or its age"),
         schema="ops",
     )
+    op.create_table(
+        "quarantine_releases",
+        sa.Column("release_id", sa.BigInteger(), sa.Identity(), nullable=False, comment="number of the release"),
+        sa.Column("table_name", sa.Text(), nullable=False, comment="source table, contract name"),
+        sa.Column("data_day", sa.Date(), nullable=False, comment="day of the rows"),
+        sa.Column("broken", sa.Text(), nullable=False, comment="the broken promise that they are right in spite of"),
+        sa.Column(
+            "key", sa.Text(), comment="key of the row, parts joined by /; null = all rows set aside for it that day"
+        ),
+        sa.Column("reason", sa.Text(), nullable=False, comment="why they are right"),
+        sa.Column("released_by", sa.Text(), nullable=False, comment="who says so"),
+        sa.Column("released_at", sa.DateTime(timezone=True), nullable=False, comment="when"),
+        sa.PrimaryKeyConstraint("release_id"),
+        schema="ops",
+        comment=(
+            "Grain: release. Rows declared right after they were set aside; written by `segmentation quarantine "
+            "release`, and taken in by the next run."
+        ),
+    )
+    op.create_index("quarantine_releases_day", "quarantine_releases", ["data_day"], schema="ops")
     op.create_table(
         "erasure_requests",
         sa.Column("request_id", sa.BigInteger(), sa.Identity(), nullable=False, comment="number of the request"),
@@ -155,5 +175,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("erasure_certificates", schema="ops")
     op.drop_table("erasure_requests", schema="ops")
+    op.drop_table("quarantine_releases", schema="ops")
     op.drop_column("models", "removed_reason", schema="ops")
     op.drop_column("models", "removed_at", schema="ops")
