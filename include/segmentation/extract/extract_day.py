@@ -20,7 +20,6 @@ from sqlalchemy import Engine
 
 from segmentation.calendar import day_interval, require_past
 from segmentation.catalog import (
-    CUSTOMERS,
     DAILY_TABLES,
     ORDER_ITEMS,
     ORDERS,
@@ -36,11 +35,36 @@ from segmentation.extract.fingerprints import Fingerprint, fingerprint_of
 from segmentation.extract.inspect_source import SourceLayout, inspect_source
 from segmentation.extract.mapping import load_mapping
 from segmentation.extract.plan_days import plan_days, survey_source
+from segmentation.extract.pseudonyms import pseudonymised
 from segmentation.extract.source import Source, day_literals, load_sql, open_source, quote_time
 from segmentation.extract.split_days import sort_rows, split_days
 from segmentation.lake import content_hash, replacing
+from segmentation.privacy.keyed_hash import key_check, privacy_key
 
 log = logging.getLogger(__name__)
+
+
+#: Marks, between source and lake, the rows of erased customers.
+_IS_ERASED = "_is_erased"
+
+
+@dataclass(frozen=True)
+class _Guard:
+    """What stands between the source and the lake: whom to leave out, and the key of pseudonyms."""
+
+    erased: ErasedCustomers
+    key: bytes | None
+
+    def protected(self, rows: pa.Table, personal: frozenset[str]) -> pa.Table:
+        """Put pseudonyms into rows, and mark those of erased customers, by either name."""
+        named = rows
+        rows = pseudonymised(rows, sorted(personal), self.key)
+        if not self.erased or "customer_id" not in rows.column_names:
+            return rows
+        is_erased = self.erased.among(named["customer_id"])
+        if "customer_id" in personal:
+            is_erased |= self.erased.among(rows["customer_id"])
+        return rows.append_column(_IS_ERASED, pa.array(is_erased))
 
 
 @dataclass(frozen=True)
@@ -104,7 +128,7 @@ def extract_day(
     FutureBusinessDay
         If D is not over.
     MissingPrivacyKey, OtherPrivacyKey
-        If customers were erased, and they cannot be recognised for want of the key.
+        If customers were erased, or columns are personal, and the key is not there or another one.
     InvalidMapping, MissingTable, MissingColumn, ChangedType, PermissionMissing
         If mapping file and source do not fit together; nothing is written.
     LoginRefused, DatabaseUnreachable, ConnectionLost, SourceTooSlow
@@ -116,15 +140,15 @@ def extract_day(
     started = time.monotonic()
     mapping = load_mapping(settings.extract.mapping)
     erased = erased_customers(settings, warehouse) if warehouse is not None else NOBODY
+    key = privacy_key(settings, "reading personal columns") if mapping.personal else None
+    guard = _Guard(erased, key)
     with open_source(settings.extract, source_url) as source:
-        layout = inspect_source(source, mapping, settings.timezone)
+        layout = inspect_source(source, mapping, settings.timezone, key_check(key) if key else "")
         survey = survey_source(source, layout, now, settings.timezone)
         groups = plan_days(source, layout, settings.lake, day, survey.first_day, settings.extract, settings.timezone)
-        rows = _fetch_snapshots(source, layout, settings, day, erased)
-        lone_items = _fetch_lone_items(source, layout, settings)
-        for table, counted in _fetch_days(
-            source, source_url, layout, settings, day, groups, lone_items, erased
-        ).items():
+        rows = _fetch_snapshots(source, layout, settings, day, guard)
+        lone_items = _fetch_lone_items(source, layout, settings, guard)
+        for table, counted in _fetch_days(source, source_url, layout, settings, day, groups, lone_items, guard).items():
             rows[table] = counted
     days = [other.isoformat() for group in groups for other in group]
     lake = settings.lake
@@ -170,7 +194,7 @@ def _fetch_days(
     day: date,
     groups: list[list[date]],
     lone_items: pa.Table | None,
-    erased: ErasedCustomers,
+    guard: _Guard,
 ) -> dict[str, int]:
     """Fetch and write every planned day; several readers of one snapshot take a group of days each."""
     tables = [table for table in DAILY_TABLES if table in layout.tables]
@@ -183,9 +207,7 @@ def _fetch_days(
     def fetch(group: list[date]) -> tuple[list[date], dict[str, int]]:
         reader = idle.get()
         try:
-            return group, _fetch_group(
-                reader, layout, settings, group, lone_items if group[-1] == day else None, erased
-            )
+            return group, _fetch_group(reader, layout, settings, group, lone_items if group[-1] == day else None, guard)
         finally:
             idle.put(reader)
 
@@ -220,45 +242,41 @@ def _fetch_group(
     settings: Settings,
     group: list[date],
     lone_items: pa.Table | None,
-    erased: ErasedCustomers,
+    guard: _Guard,
 ) -> dict[str, int]:
     """Fetch and write some consecutive days, and return the rows per table; the last day gets the lone items."""
     fetched = {
-        table: _fetch_rows(source, layout, settings, table, group) for table in DAILY_TABLES if table in layout.tables
+        table: guard.protected(_fetch_rows(source, layout, settings, table, group), layout.tables[table].personal)
+        for table in DAILY_TABLES
+        if table in layout.tables
     }
     written: Counter[str] = Counter(dict.fromkeys(fetched, 0))
     for day, rows in _by_day(fetched, group, settings.timezone).items():
         # what the source has, so that it is fetched again only when the source changes, whoever is left out
         fingerprint = fingerprint_of(rows)
-        kept = without_erased(rows, erased)
+        kept = _without_erased(rows)
         written.update({table: found.num_rows for table, found in kept.items()})
         _write_day(settings, layout, day, kept, fingerprint, lone_items if day == group[-1] else None)
     return dict(written)
 
 
-def without_erased(rows: dict[str, pa.Table], erased: ErasedCustomers) -> dict[str, pa.Table]:
-    """Leave erased customers out of one day's rows, with the lines of those orders that are theirs alone.
-
-    Parameters
-    ----------
-    rows : dict of str to pyarrow.Table
-        Daily table -> the day's rows.
-    erased : ErasedCustomers
-        Whom to leave out.
-    """
-    if not erased:
+def _without_erased(rows: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """Leave erased customers out of one day's rows, with the lines of those orders that are theirs alone."""
+    if _IS_ERASED not in rows[ORDERS].column_names:
         return rows
-    theirs = {
-        table: pa.array(erased.among(found["customer_id"])) for table, found in rows.items() if table != ORDER_ITEMS
+    kept = {
+        table: found.filter(pc.invert(found[_IS_ERASED])).drop_columns(_IS_ERASED).combine_chunks()
+        for table, found in rows.items()
+        if table != ORDER_ITEMS
     }
-    kept = {table: rows[table].filter(pc.invert(mask)).combine_chunks() for table, mask in theirs.items()}
     if ORDER_ITEMS in rows:
-        gone = rows[ORDERS]["order_id"].filter(theirs[ORDERS])
-        lone = pc.and_(
-            pc.is_in(rows[ORDER_ITEMS]["order_id"], gone.combine_chunks()),
-            pc.invert(pc.is_in(rows[ORDER_ITEMS]["order_id"], kept[ORDERS]["order_id"].combine_chunks())),
+        gone = rows[ORDERS]["order_id"].filter(rows[ORDERS][_IS_ERASED])
+        lines = rows[ORDER_ITEMS]["order_id"]
+        theirs = pc.and_(
+            pc.is_in(lines, gone.combine_chunks()),
+            pc.invert(pc.is_in(lines, kept[ORDERS]["order_id"].combine_chunks())),
         )
-        kept[ORDER_ITEMS] = rows[ORDER_ITEMS].filter(pc.invert(lone)).combine_chunks()
+        kept[ORDER_ITEMS] = rows[ORDER_ITEMS].filter(pc.invert(theirs)).combine_chunks()
     return {table: kept[table] for table in rows}
 
 
@@ -352,7 +370,7 @@ def write_daily_rows(rows: pa.Table, target: Path) -> None:
 
 
 def _fetch_snapshots(
-    source: Source, layout: SourceLayout, settings: Settings, day: date, erased: ErasedCustomers
+    source: Source, layout: SourceLayout, settings: Settings, day: date, guard: _Guard
 ) -> dict[str, int]:
     """Fetch customers, products and rates as they are now, and keep them under the business day."""
     rows: dict[str, int] = {}
@@ -366,15 +384,15 @@ def _fetch_snapshots(
             end=quote_time(day_interval(day, settings.timezone).end),
             last_day=day.isoformat(),
         )
-        snapshot = sort_rows(source.query(sql, table).cast(found.schema), KEYS[table])
-        if table == CUSTOMERS and erased:
-            snapshot = snapshot.filter(~erased.among(snapshot["customer_id"])).combine_chunks()
+        snapshot = sort_rows(guard.protected(source.query(sql, table).cast(found.schema), found.personal), KEYS[table])
+        if _IS_ERASED in snapshot.column_names:
+            snapshot = snapshot.filter(pc.invert(snapshot[_IS_ERASED])).drop_columns(_IS_ERASED).combine_chunks()
         settings.lake.write_table(snapshot, settings.lake.rows_file(RAW, table, day))
         rows[table] = snapshot.num_rows
     return rows
 
 
-def _fetch_lone_items(source: Source, layout: SourceLayout, settings: Settings) -> pa.Table | None:
+def _fetch_lone_items(source: Source, layout: SourceLayout, settings: Settings, guard: _Guard) -> pa.Table | None:
     """Fetch the order lines without an order; the business day's file gets them, so that validation can name them."""
     if ORDER_ITEMS not in layout.tables:
         return None
@@ -384,4 +402,5 @@ def _fetch_lone_items(source: Source, layout: SourceLayout, settings: Settings) 
         columns=", ".join(f"i.{column}" for column in found.columns),
         limit=settings.extract.rows_per_query,
     )
-    return sort_rows(source.query(sql, ORDER_ITEMS).cast(found.schema), KEYS[ORDER_ITEMS])
+    rows = guard.protected(source.query(sql, ORDER_ITEMS).cast(found.schema), found.personal)
+    return sort_rows(rows, KEYS[ORDER_ITEMS])
