@@ -46,7 +46,7 @@ def extract(night: Tonight) -> Report:
     """Copy the day out of the shop, with older days whose rows changed; the first time, the whole history."""
     from segmentation.extract.extract_day import extract_day
 
-    return report(extract_day(night.settings, night.day, night.source_url, night.now))
+    return report(extract_day(night.settings, night.day, night.source_url, night.now, night.warehouse))
 
 
 @step()

@@ -57,6 +57,7 @@ OPS = "ops"
 
 # Airflow
 NIGHTLY_DAG = "segmentation_nightly"
+ERASURE_DAG = "customer_erasure"
 
 # Roles
 EXTRACT_ROLE = "segmentation_extract"

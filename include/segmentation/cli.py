@@ -23,6 +23,10 @@ app = typer.Typer(
 )
 bench = typer.Typer(no_args_is_help=True, help="Measure this product on this machine.")
 app.add_typer(bench, name="bench")
+quarantine = typer.Typer(no_args_is_help=True, help="Rows that were set aside: look at them, take them in after all.")
+app.add_typer(quarantine, name="quarantine")
+erasure = typer.Typer(no_args_is_help=True, help="Erase customers who ask for it.")
+app.add_typer(erasure, name="erasure")
 playbook = typer.Typer(no_args_is_help=True, help="Marketing's actions per segment.")
 app.add_typer(playbook, name="playbook")
 
@@ -274,6 +278,89 @@ def playbook_check(
     typer.echo(f"\n{len(entries)} actions, all valid.")
 
 
+@quarantine.command("list")
+def quarantine_list(
+    day: Annotated[str | None, typer.Option(help="only rows of this day, YYYY-MM-DD [default: all]")] = None,
+) -> None:
+    """List the rows set aside at present: how many of which table and day, and why."""
+    from segmentation.validate.release import list_quarantine
+
+    found = list_quarantine(_home().lake, _day(day) if day else None)
+    if not found:
+        console.print("Nothing is set aside.")
+        return
+    typer.echo(f"{'table':<12} {'day':<10} {'rows':>8}  reason")
+    for one in found:
+        note = " (can be released)" if one.releasable else ""
+        typer.echo(f"{one.table_name:<12} {one.data_day} {one.rows:>8}  {one.reason}{note}")
+
+
+@quarantine.command("show")
+def quarantine_show(
+    table: Annotated[str, typer.Option(help="source table, contract name")],
+    day: Annotated[str, typer.Option(help="day of the rows, YYYY-MM-DD")],
+) -> None:
+    """Print the rows of a table and day that are set aside, with their reasons, as CSV. They are customers' data."""
+    from segmentation.validate.release import read_quarantine
+
+    typer.echo(read_quarantine(_home().lake, table, _day(day)).to_pandas().to_csv(index=False), nl=False)
+
+
+@quarantine.command("release")
+def quarantine_release(
+    table: Annotated[str, typer.Option(help="source table, contract name")],
+    day: Annotated[str, typer.Option(help="day of the rows, YYYY-MM-DD")],
+    reason: Annotated[str, typer.Option(help="why they are right; kept in ops.quarantine_releases")],
+    key: Annotated[
+        list[str] | None, typer.Option(help="key of one row; may be repeated [default: all that can be released]")
+    ] = None,
+    by: Annotated[str, typer.Option(envvar="USER", show_default=False, help="who says so [default: $USER]")] = "",
+    warehouse_url: WarehouseUrl = None,
+) -> None:
+    """Declare rows right, so that the next run takes them in; what lacks them is called stale then."""
+    from segmentation.connections import engine_for
+    from segmentation.validate.release import release_rows
+
+    chosen, warehouse = _warehouse(warehouse_url)
+    rows = release_rows(chosen.lake, engine_for(warehouse), table, _day(day), reason, by, key or ())
+    console.print(f"Released {rows} rows of {table} on {day}. The next run takes them in.")
+
+
+@erasure.command("request")
+def erasure_request(
+    customer: Annotated[str, typer.Option(prompt=True, help="the shop's customer key, or its pseudonym")],
+    by: Annotated[str, typer.Option(prompt="Requested by", help="who asks: a user or a ticket, not the customer")],
+    warehouse_url: WarehouseUrl = None,
+) -> None:
+    """Ask for the erasure of a customer; the DAG customer_erasure, or `segmentation erasure run`, does it."""
+    from segmentation.connections import engine_for
+    from segmentation.erasure.requests import request_erasure
+
+    _, warehouse = _warehouse(warehouse_url)
+    number = request_erasure(engine_for(warehouse), customer, by)
+    console.print(f"Entered as request {number} in ops.erasure_requests. No extraction takes the customer in any more.")
+
+
+@erasure.command("run")
+def erasure_run(warehouse_url: WarehouseUrl = None) -> None:
+    """Erase the customers of all open requests in this process, without Airflow."""
+    from datetime import UTC
+
+    from segmentation.connections import engine_for
+    from segmentation.erasure.erase_customers import erase_customers
+
+    chosen, warehouse = _warehouse(warehouse_url)
+    now = datetime.now(UTC)
+    done = erase_customers(chosen, engine_for(warehouse), f"cli__erasure__{now:%Y%m%dT%H%M%S}", now)
+    if not done.request_ids:
+        console.print("There is no open request.")
+        return
+    console.print(
+        f"Erased, see ops.erasure_certificates: requests {', '.join(map(str, done.request_ids))}. "
+        f"Searched {done.files} files and {done.tables} tables."
+    )
+
+
 @bench.command("uplift")
 def bench_uplift(
     campaigns: Annotated[int, typer.Option(min=10, help="simulated campaigns of each kind")] = 500,
@@ -477,6 +564,13 @@ def bench_faults(
     typer.echo(describe(found))
     if not found.held:
         raise typer.Exit(1)
+
+
+def _home() -> Settings:
+    """Return settings: those of the environment if it names a home, else the demo's."""
+    from segmentation.config import settings
+
+    return settings() if "SEGMENTATION_HOME" in os.environ else _databases(None, None)[0]
 
 
 def _warehouse(warehouse_url: str | None) -> tuple[Settings, str]:

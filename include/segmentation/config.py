@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from segmentation.calendar import shop_timezone
 from segmentation.errors import InvalidSetting
 from segmentation.lake import Lake
+
+#: A shorter key could be guessed.
+_KEY_CHARACTERS = 32
 
 
 class _Step(BaseModel):
@@ -232,6 +235,31 @@ def _destination_problem(name: str, url: str) -> str:
     return ""
 
 
+class PrivacySettings(_Step):
+    """How customers are protected, and what an erasure does."""
+
+    key: SecretStr | None = Field(
+        None,
+        description="secret of at least 32 characters that pseudonyms and the marks of erased customers are made with, "
+        "for example from `openssl rand -hex 32`; keep it for good, and apart from lake and warehouse",
+    )
+    models: Literal["tombstone", "retrain"] = Field(
+        "tombstone",
+        description="what becomes of models that learned from an erased customer: tombstone = their weights are "
+        "removed, the next night trains from nothing, published nights stay; retrain = the nights that were made "
+        "with the customer are called stale, too, so that a backfill makes them anew",
+    )
+
+    @field_validator("key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value()) < _KEY_CHARACTERS:
+            raise InvalidSetting(
+                "SEGMENTATION_PRIVACY__KEY", "(not shown)", f"it needs at least {_KEY_CHARACTERS} characters."
+            )
+        return key
+
+
 class Settings(BaseSettings):
     """All settings of the product."""
 
@@ -258,6 +286,7 @@ class Settings(BaseSettings):
     actions: ActionSettings = ActionSettings()
     campaigns: CampaignSettings = CampaignSettings()
     activation: ActivationSettings = ActivationSettings()
+    privacy: PrivacySettings = PrivacySettings()
 
     @field_validator("timezone")
     @classmethod

@@ -478,3 +478,60 @@ class DestinationRefused(Terminal):
             f"settings, its login in connection segmentation_destination_{destination}, or the receiver; then clear "
             f"the task."
         )
+
+
+class NothingToRelease(Terminal):
+    """Rows that are to be released from quarantine are not there, or cannot be used."""
+
+    def __init__(self, table: str, day: date, problem: str, remedy: str) -> None:
+        self.table, self.day, self.problem = table, day, problem
+        super().__init__(f"nothing of {table} on {day} is released: {problem}. Nothing was changed. {remedy}")
+
+
+class MissingPrivacyKey(Terminal):
+    """Something needs the key of pseudonyms and erasures, and it is not set."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(
+            f"{what} needs the privacy key, and SEGMENTATION_PRIVACY__KEY is not set. No data was read or written. "
+            f"{LABELS_KEPT} Set it in the environment of scheduler, workers and triggerer (a new one: openssl rand "
+            f"-hex 32), keep it for good, then clear the task."
+        )
+
+
+class OtherPrivacyKey(Terminal):
+    """The privacy key is not the one that erased customers were marked with."""
+
+    def __init__(self, requests: Sequence[int]) -> None:
+        self.requests = list(requests)
+        super().__init__(
+            f"the privacy key is not the one that {len(self.requests)} erased customers were marked with (requests "
+            f"{', '.join(map(str, self.requests[:10]))} of ops.erasure_requests): they could not be left out. No data "
+            f"was read or written. {LABELS_KEPT} Set SEGMENTATION_PRIVACY__KEY to the key of then. If it is lost, "
+            f"enter these customers' erasure again with the new key and delete the old requests."
+        )
+
+
+class NightRunning(Retryable):
+    """A night is under way, and would write what an erasure removes."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(
+            f"run {run_id} is or was under way during the erasure and may have written the customer again. Nothing is "
+            f"certified yet; what was removed stays removed. Airflow tries again and goes over everything. If the run "
+            f"is long dead, mark it failed in ops.runs."
+        )
+
+
+class NotErased(Retryable):
+    """The search after an erasure still found the customer."""
+
+    def __init__(self, requests: Sequence[int], places: Sequence[str]) -> None:
+        self.requests, self.places = list(requests), list(places)
+        super().__init__(
+            f"the customers of requests {', '.join(map(str, self.requests))} are still found in "
+            f"{', '.join(self.places[:10])}. No certificate was written. Clear the DAG run from its first task; if "
+            f"they are found again, something else writes there."
+        )

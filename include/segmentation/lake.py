@@ -150,6 +150,14 @@ def content_hash(*paths: Path) -> str:
     return digest.hexdigest()
 
 
+def remove_left_behind(root: Path) -> None:
+    """Remove every temporary file below a folder whose writer is no longer running."""
+    for left in root.rglob(f".*{_TEMPORARY}"):
+        writer = left.name.removesuffix(_TEMPORARY).rpartition(".")[2]
+        if left.is_file() and writer.isdecimal() and not _is_running(int(writer)):
+            left.unlink(missing_ok=True)
+
+
 def _remove_left_behind(target: Path) -> None:
     """Remove what writers of ``target`` that are no longer running left beside it."""
     for left in target.parent.glob(f".{glob.escape(target.name)}.*{_TEMPORARY}"):

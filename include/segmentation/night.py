@@ -110,7 +110,7 @@ def do_step(step: str, asked: Asked, warehouse: Engine, handed: Handed) -> objec
 
     settings, day, run_id, now = asked.settings, asked.day, asked.run_id, asked.now
     if step == "extract":
-        return extract_day(settings, day, asked.source_url, now)
+        return extract_day(settings, day, asked.source_url, now, warehouse)
     if step == "validate":
         return validate_day(settings, day, warehouse, run_id, now, asked.accept_unusual_day)
     if step == "features":

@@ -549,6 +549,8 @@ models = Table(
     Column("path", Text, nullable=False, comment="folder, relative to the models folder"),
     Column("run_id", Text, nullable=False, comment="run that trained it"),
     Column("created_at", DateTime(timezone=True), nullable=False, comment="when it was stored"),
+    Column("removed_at", DateTime(timezone=True), comment="when its weights were removed; null = they are there"),
+    Column("removed_reason", Text, comment="why, in words: an erased customer, or its age"),
     schema=OPS,
     comment="Grain: model version. Every encoder that was trained, with its lineage.",
 )
@@ -905,4 +907,111 @@ customer_products = Table(
     comment="Grain: product, customer. What customers come back for, of the newest published day: products of "
     "marts.product_shares bought in at least two 28-day periods, at most ten of a customer. Periods must not be summed "
     "over products.",
+)
+
+quarantine_releases = Table(
+    "quarantine_releases",
+    metadata,
+    Column("release_id", BigInteger, Identity(), primary_key=True, comment="number of the release"),
+    Column("table_name", Text, nullable=False, comment="source table, contract name"),
+    _day("data_day", "day of the rows"),
+    Column("broken", Text, nullable=False, comment="the broken promise that they are right in spite of"),
+    Column("key", Text, comment="key of the row, parts joined by /; null = all rows set aside for it that day"),
+    Column("reason", Text, nullable=False, comment="why they are right"),
+    Column("released_by", Text, nullable=False, comment="who says so"),
+    Column("released_at", DateTime(timezone=True), nullable=False, comment="when"),
+    Index("quarantine_releases_day", "data_day"),
+    schema=OPS,
+    comment="Grain: release. Rows declared right after they were set aside; written by `segmentation quarantine "
+    "release`, and taken in by the next run.",
+)
+
+erasure_requests = Table(
+    "erasure_requests",
+    metadata,
+    Column("request_id", BigInteger, Identity(), primary_key=True, comment="number of the request"),
+    Column("customer_id", Text, comment="the shop's customer key, as text, or its pseudonym; null once erased"),
+    Column(
+        "requested_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("now()"),
+        comment="when it was entered",
+    ),
+    Column(
+        "requested_by",
+        Text,
+        nullable=False,
+        server_default=text("current_user"),
+        comment="who entered it; a user or a ticket, not the customer",
+    ),
+    Column(
+        "policy",
+        Text,
+        comment="tombstone or retrain, see docs/PRIVACY.md; null = as the setting privacy.models says",
+    ),
+    Column(
+        "status",
+        Text,
+        nullable=False,
+        server_default=text("'open'"),
+        comment="open, erasing (begun, to be gone on with) or erased (see ops.erasure_certificates)",
+    ),
+    Column("begun_at", DateTime(timezone=True), comment="when erasing began; null while open"),
+    Column(
+        "customer_marks",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'::text[]"),
+        comment="keyed hashes of the key and of its pseudonym, by which extraction leaves the customer out for good",
+    ),
+    Column("key_check", Text, comment="tells, without revealing it, whether the key is the one of the hashes"),
+    _day("first_day", "first business day of which the lake had rows of the customer; null = none", nullable=True),
+    Column(
+        "found",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'::jsonb"),
+        comment="{place: rows of the customer} when erasing began",
+    ),
+    Column(
+        "recipients",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'::text[]"),
+        comment="destinations that may have been sent the customer: they have to be told",
+    ),
+    Column(
+        "nights_kept",
+        ARRAY(Date),
+        nullable=False,
+        server_default=text("'{}'::date[]"),
+        comment="published days that were up to date then and are not called stale for the erasure",
+    ),
+    CheckConstraint("status in ('open', 'erasing', 'erased')", name="erasure_requests_status"),
+    CheckConstraint("policy in ('tombstone', 'retrain')", name="erasure_requests_policy"),
+    CheckConstraint("(customer_id is null) = (status = 'erased')", name="erasure_requests_customer"),
+    schema=OPS,
+    comment="Grain: request. Customers to be erased by the DAG customer_erasure: insert a customer_id. Rows of erased "
+    "customers must stay: extraction leaves out whom they stand for.",
+)
+
+erasure_certificates = Table(
+    "erasure_certificates",
+    metadata,
+    Column(
+        "request_id", BigInteger, primary_key=True, autoincrement=False, comment="request, see ops.erasure_requests"
+    ),
+    Column("erased_at", DateTime(timezone=True), nullable=False, comment="when the search had found nothing more"),
+    Column("run_id", Text, nullable=False, comment="run that erased"),
+    Column("policy", Text, nullable=False, comment="what became of the models: tombstone or retrain"),
+    Column("found", JSONB, nullable=False, comment="{place: rows of the customer} before; all of them are gone"),
+    Column("models_withdrawn", ARRAY(Text), nullable=False, comment="models whose weights were removed"),
+    Column("recipients", ARRAY(Text), nullable=False, comment="destinations that have to be told"),
+    Column("files_searched", Integer, nullable=False, comment="files of lake, Data Docs, reports and exports"),
+    Column("tables_searched", Integer, nullable=False, comment="tables of the warehouse"),
+    Column("statement", Text, nullable=False, comment="the same in words"),
+    schema=OPS,
+    comment="Grain: request. Proof that a customer was erased: written after a search through every file and table "
+    "found nothing.",
 )

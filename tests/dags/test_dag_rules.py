@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
 FILES = sorted(DAGS.glob("*.py"))
 #: What a DAG may be tagged with; another tag is added here first, so that the UI's filter stays short.
-ALLOWED_TAGS = {"segmentation", "nightly", "activation"}
+ALLOWED_TAGS = {"segmentation", "nightly", "activation", "privacy"}
 MOST_LINES = 119
 #: Imports that take seconds. They belong inside the step that needs them.
 HEAVY = ("duckdb", "fastapi", "great_expectations", "keras", "pandas", "scipy", "sklearn", "tensorflow")
@@ -112,6 +112,16 @@ def test_the_export_hears_the_nights_event_and_sends_nothing_unless_asked(bag: D
     assert isinstance(dag.timetable, PartitionedAssetTimetable)
     assert dag.timetable.asset_condition == bag.dags["segmentation_nightly"].get_task("publish").outlets[0]
     assert dag.params["send"] is False
+    assert dag.max_active_runs == 1
+    assert dag.is_paused_upon_creation is False
+
+
+def test_erasures_run_by_day_and_only_if_asked_for(bag: DagBag) -> None:
+    dag = bag.dags["customer_erasure"]
+    assert {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks} == {
+        "requests_waiting": ["erase"],
+        "erase": [],
+    }
     assert dag.max_active_runs == 1
     assert dag.is_paused_upon_creation is False
 

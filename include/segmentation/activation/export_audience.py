@@ -113,7 +113,7 @@ def export_audience(
     """
     place = open_destination(destination, settings, login)
     asked = {"destination": destination, "campaign_id": campaign, "require_consent": settings.require_consent}
-    with named_warehouse_errors(warehouse), _alone(warehouse, destination):
+    with named_warehouse_errors(warehouse), alone_with(warehouse, destination):
         with warehouse.begin() as connection:
             # one snapshot of labels, consent and log, also while a night is published
             connection.execute(text("set transaction isolation level repeatable read"))
@@ -137,7 +137,7 @@ def export_audience(
 
 
 @contextmanager
-def _alone(warehouse: Engine, destination: str) -> Iterator[None]:
+def alone_with(warehouse: Engine, destination: str) -> Iterator[None]:
     """Keep other exports to the destination away; a process that dies lets go."""
     name = {"name": f"segmentation:activation:{destination}"}
     with warehouse.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -29,6 +29,7 @@ from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.warehouse import models
 
 _WEIGHTS, _PREPARATION, _SCHEMA, _LINEAGE = "weights.npz", "preparation.json", "schema.json", "lineage.json"
+_WITHDRAWN = "withdrawn.json"
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +95,9 @@ def why_not_continue(settings: Settings, version: str) -> str:
     file = settings.models / version / _SCHEMA
     if not file.exists():
         return f"model {version} is not in the registry"
+    withdrawn = file.with_name(_WITHDRAWN)
+    if withdrawn.exists():
+        return f"model {version} was withdrawn: {json.loads(withdrawn.read_text())['reason']}"
     before, now = json.loads(file.read_text())["schema"], schema_of(settings)
     changed = [_change(name, before.get(name), now[name]) for name in now if before.get(name) != now[name]]
     return f"the schema of model {version} has changed: {'; '.join(changed)}" if changed else ""
@@ -141,7 +145,7 @@ def save_encoder(folder: Path, day: date, encoder: Encoder, lineage: dict[str, A
     preparation = json.dumps(encoder.preparation.to_dict(), indent=1, sort_keys=True)
     version = f"{day}-{_content_hash(weights, schema, preparation)[:12]}"
     place = folder / version
-    if (place / _LINEAGE).exists():
+    if (place / _LINEAGE).exists() and not (place / _WITHDRAWN).exists():
         return version
     temporary = folder / f".{version}.tmp"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -156,11 +160,42 @@ def save_encoder(folder: Path, day: date, encoder: Encoder, lineage: dict[str, A
         for name, text in texts.items():
             with replacing(temporary / name) as target:
                 target.write_text(text + "\n")
+        shutil.rmtree(place, ignore_errors=True)
         temporary.rename(place)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return version
+
+
+def stored_versions(folder: Path) -> dict[str, date]:
+    """Return the models whose weights are in the registry, with the day that each was trained through."""
+    found = {}
+    for weights in sorted(folder.glob(f"????-??-??-*/{_WEIGHTS}")):
+        version = weights.parent.name
+        found[version] = date.fromisoformat(version[:10])
+    return found
+
+
+def withdraw(folder: Path, version: str, reason: str) -> None:
+    """Remove a model's weights and preparation and leave a note in their place, so that no night goes on from it.
+
+    Parameters
+    ----------
+    folder : Path
+        The registry.
+    version : str
+        The model; one that is not there is left as it is.
+    reason : str
+        Why, in words; a later night gives it as the reason for its cold start.
+    """
+    place = folder / version
+    if not place.is_dir():
+        return
+    with replacing(place / _WITHDRAWN) as target:
+        target.write_text(json.dumps({"reason": reason}) + "\n")
+    for name in (_WEIGHTS, _PREPARATION):
+        (place / name).unlink(missing_ok=True)
 
 
 def load_encoder(folder: Path, version: str) -> Encoder:
@@ -220,6 +255,8 @@ def record_model(
         "metrics": metrics,
         "path": version,
         "run_id": run_id,
+        "removed_at": None,
+        "removed_reason": None,
     }
     statement = insert(models).values(model_version=version, created_at=datetime.now(UTC), **row)
     with named_warehouse_errors(warehouse), warehouse.begin() as connection:

@@ -75,19 +75,26 @@ def source_future(settings: Settings, day: date, source_url: str) -> pd.DataFram
         If the orders cannot be read.
     MissingRate
         As `lake_future`.
+    MissingPrivacyKey
+        If columns are personal and there is no key.
     """
     import duckdb
 
     from segmentation.extract.extract_day import rates_sql, rows_sql
     from segmentation.extract.inspect_source import inspect_source
     from segmentation.extract.mapping import load_mapping
+    from segmentation.extract.pseudonyms import pseudonymised
     from segmentation.extract.source import open_source
+    from segmentation.privacy.keyed_hash import privacy_key
 
+    mapping = load_mapping(settings.extract.mapping)
+    key = privacy_key(settings, "reading personal columns") if mapping.personal else None
     with open_source(settings.extract, source_url) as source:
-        layout = inspect_source(source, load_mapping(settings.extract.mapping), settings.timezone)
+        layout = inspect_source(source, mapping, settings.timezone)
         horizon = _horizon(settings, day)
         query = rows_sql(layout, ORDERS, horizon, settings.timezone)
         orders = source.query(query, f"orders of the {settings.features.horizon_days} days after {day}")
+        orders = pseudonymised(orders, sorted(layout.tables[ORDERS].personal), key)
         rates = source.query(rates_sql(layout, horizon[-1]), RATES) if RATES in layout.tables else None
     with duckdb.connect() as connection:
         return _summed(connection, settings, day, connection.from_arrow(orders), rates)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
@@ -13,21 +14,57 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from sqlalchemy import Engine
 
 from segmentation.calendar import day_interval, require_past
-from segmentation.catalog import DAILY_TABLES, ORDER_ITEMS, RATES, RAW, SNAPSHOT_TABLES, SOURCE_TABLES
+from segmentation.catalog import (
+    DAILY_TABLES,
+    ORDER_ITEMS,
+    ORDERS,
+    RATES,
+    RAW,
+    SNAPSHOT_TABLES,
+    SOURCE_TABLES,
+)
 from segmentation.config import Settings
+from segmentation.erasure.requests import NOBODY, ErasedCustomers, erased_customers
 from segmentation.extract.contract import KEYS, TIME_COLUMNS
-from segmentation.extract.fingerprints import fingerprint_of
+from segmentation.extract.fingerprints import Fingerprint, fingerprint_of
 from segmentation.extract.inspect_source import SourceLayout, inspect_source
 from segmentation.extract.mapping import load_mapping
 from segmentation.extract.plan_days import plan_days, survey_source
+from segmentation.extract.pseudonyms import pseudonymised
 from segmentation.extract.source import Source, day_literals, load_sql, open_source, quote_time
 from segmentation.extract.split_days import sort_rows, split_days
 from segmentation.lake import content_hash, replacing
+from segmentation.privacy.keyed_hash import key_check, privacy_key
 
 log = logging.getLogger(__name__)
+
+
+#: Marks, between source and lake, the rows of erased customers.
+_IS_ERASED = "_is_erased"
+
+
+@dataclass(frozen=True)
+class _Guard:
+    """What stands between the source and the lake: whom to leave out, and the key of pseudonyms."""
+
+    erased: ErasedCustomers
+    key: bytes | None
+
+    def protected(self, rows: pa.Table, personal: frozenset[str]) -> pa.Table:
+        """Put pseudonyms into rows, and mark those of erased customers, by either name."""
+        named = rows
+        rows = pseudonymised(rows, sorted(personal), self.key)
+        if not self.erased or "customer_id" not in rows.column_names:
+            return rows
+        is_erased = self.erased.among(named["customer_id"])
+        if "customer_id" in personal:
+            is_erased |= self.erased.among(rows["customer_id"])
+        return rows.append_column(_IS_ERASED, pa.array(is_erased))
 
 
 @dataclass(frozen=True)
@@ -59,7 +96,9 @@ class ExtractResult:
     seconds: float
 
 
-def extract_day(settings: Settings, day: date, source_url: str, now: datetime) -> ExtractResult:
+def extract_day(
+    settings: Settings, day: date, source_url: str, now: datetime, warehouse: Engine | None = None
+) -> ExtractResult:
     """Fetch business day ``day``, the days before it that the lake lacks, and those that changed since.
 
     Everything is read in one snapshot by read-only, repeatable-read transactions. A day's files are replaced whole, and
@@ -77,6 +116,8 @@ def extract_day(settings: Settings, day: date, source_url: str, now: datetime) -
         ``postgresql://role:password@host:port/database``; the role needs no more than to read.
     now : datetime
         The present instant, timezone-aware.
+    warehouse : Engine, optional
+        Knows whose erasure was asked for: their rows are not kept. None: nobody's (a benchmark).
 
     Returns
     -------
@@ -86,6 +127,8 @@ def extract_day(settings: Settings, day: date, source_url: str, now: datetime) -
     ------
     FutureBusinessDay
         If D is not over.
+    MissingPrivacyKey, OtherPrivacyKey
+        If customers were erased, or columns are personal, and the key is not there or another one.
     InvalidMapping, MissingTable, MissingColumn, ChangedType, PermissionMissing
         If mapping file and source do not fit together; nothing is written.
     LoginRefused, DatabaseUnreachable, ConnectionLost, SourceTooSlow
@@ -96,13 +139,16 @@ def extract_day(settings: Settings, day: date, source_url: str, now: datetime) -
     require_past(day, now, settings.timezone)
     started = time.monotonic()
     mapping = load_mapping(settings.extract.mapping)
+    erased = erased_customers(settings, warehouse) if warehouse is not None else NOBODY
+    key = privacy_key(settings, "reading personal columns") if mapping.personal else None
+    guard = _Guard(erased, key)
     with open_source(settings.extract, source_url) as source:
-        layout = inspect_source(source, mapping, settings.timezone)
+        layout = inspect_source(source, mapping, settings.timezone, key_check(key) if key else "")
         survey = survey_source(source, layout, now, settings.timezone)
         groups = plan_days(source, layout, settings.lake, day, survey.first_day, settings.extract, settings.timezone)
-        rows = _fetch_snapshots(source, layout, settings, day)
-        lone_items = _fetch_lone_items(source, layout, settings)
-        for table, counted in _fetch_days(source, source_url, layout, settings, day, groups, lone_items).items():
+        rows = _fetch_snapshots(source, layout, settings, day, guard)
+        lone_items = _fetch_lone_items(source, layout, settings, guard)
+        for table, counted in _fetch_days(source, source_url, layout, settings, day, groups, lone_items, guard).items():
             rows[table] = counted
     days = [other.isoformat() for group in groups for other in group]
     lake = settings.lake
@@ -148,6 +194,7 @@ def _fetch_days(
     day: date,
     groups: list[list[date]],
     lone_items: pa.Table | None,
+    guard: _Guard,
 ) -> dict[str, int]:
     """Fetch and write every planned day; several readers of one snapshot take a group of days each."""
     tables = [table for table in DAILY_TABLES if table in layout.tables]
@@ -160,7 +207,7 @@ def _fetch_days(
     def fetch(group: list[date]) -> tuple[list[date], dict[str, int]]:
         reader = idle.get()
         try:
-            return group, _fetch_group(reader, layout, settings, group, lone_items if group[-1] == day else None)
+            return group, _fetch_group(reader, layout, settings, group, lone_items if group[-1] == day else None, guard)
         finally:
             idle.put(reader)
 
@@ -190,15 +237,47 @@ def _fetch_days(
 
 
 def _fetch_group(
-    source: Source, layout: SourceLayout, settings: Settings, group: list[date], lone_items: pa.Table | None
+    source: Source,
+    layout: SourceLayout,
+    settings: Settings,
+    group: list[date],
+    lone_items: pa.Table | None,
+    guard: _Guard,
 ) -> dict[str, int]:
     """Fetch and write some consecutive days, and return the rows per table; the last day gets the lone items."""
     fetched = {
-        table: _fetch_rows(source, layout, settings, table, group) for table in DAILY_TABLES if table in layout.tables
+        table: guard.protected(_fetch_rows(source, layout, settings, table, group), layout.tables[table].personal)
+        for table in DAILY_TABLES
+        if table in layout.tables
     }
+    written: Counter[str] = Counter(dict.fromkeys(fetched, 0))
     for day, rows in _by_day(fetched, group, settings.timezone).items():
-        _write_day(settings, layout, day, rows, lone_items if day == group[-1] else None)
-    return {table: rows.num_rows for table, rows in fetched.items()}
+        # what the source has, so that it is fetched again only when the source changes, whoever is left out
+        fingerprint = fingerprint_of(rows)
+        kept = _without_erased(rows)
+        written.update({table: found.num_rows for table, found in kept.items()})
+        _write_day(settings, layout, day, kept, fingerprint, lone_items if day == group[-1] else None)
+    return dict(written)
+
+
+def _without_erased(rows: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """Leave erased customers out of one day's rows, with the lines of those orders that are theirs alone."""
+    if _IS_ERASED not in rows[ORDERS].column_names:
+        return rows
+    kept = {
+        table: found.filter(pc.invert(found[_IS_ERASED])).drop_columns(_IS_ERASED).combine_chunks()
+        for table, found in rows.items()
+        if table != ORDER_ITEMS
+    }
+    if ORDER_ITEMS in rows:
+        gone = rows[ORDERS]["order_id"].filter(rows[ORDERS][_IS_ERASED])
+        lines = rows[ORDER_ITEMS]["order_id"]
+        theirs = pc.and_(
+            pc.is_in(lines, gone.combine_chunks()),
+            pc.invert(pc.is_in(lines, kept[ORDERS]["order_id"].combine_chunks())),
+        )
+        kept[ORDER_ITEMS] = rows[ORDER_ITEMS].filter(pc.invert(theirs)).combine_chunks()
+    return {table: kept[table] for table in rows}
 
 
 def _fetch_rows(source: Source, layout: SourceLayout, settings: Settings, table: str, group: list[date]) -> pa.Table:
@@ -249,19 +328,23 @@ def _by_day(fetched: dict[str, pa.Table], group: Sequence[date], timezone: str) 
 
 
 def _write_day(
-    settings: Settings, layout: SourceLayout, day: date, rows: dict[str, pa.Table], lone_items: pa.Table | None
+    settings: Settings,
+    layout: SourceLayout,
+    day: date,
+    rows: dict[str, pa.Table],
+    fingerprint: Fingerprint,
+    lone_items: pa.Table | None,
 ) -> None:
     """Write one day's files, and its manifest last."""
     lake = settings.lake
     manifest = lake.day_manifest(RAW, day)
     # without a manifest the day counts as missing, so a kill between two of its files is mended by the next run
     manifest.unlink(missing_ok=True)
-    fingerprint = fingerprint_of(rows)
     if lone_items is not None and lone_items.num_rows:
         rows[ORDER_ITEMS] = pa.concat_tables([rows[ORDER_ITEMS], lone_items]).combine_chunks()
     files = [lake.rows_file(RAW, table, day) for table in rows]
     for table, file in zip(rows.values(), files, strict=True):
-        _write_rows(table, file)
+        write_daily_rows(table, file)
     lake.write_json(
         {
             "day": day.isoformat(),
@@ -274,8 +357,8 @@ def _write_day(
     )
 
 
-def _write_rows(rows: pa.Table, target: Path) -> None:
-    """Replace a day's file: differences for numbers and times, a dictionary for words (a third of the usual bytes)."""
+def write_daily_rows(rows: pa.Table, target: Path) -> None:
+    """Replace a daily table's file: differences for numbers and times, words by dictionary (a third of the bytes)."""
     encodings = {
         field.name: "DELTA_BINARY_PACKED"
         for field in rows.schema
@@ -286,7 +369,9 @@ def _write_rows(rows: pa.Table, target: Path) -> None:
         pq.write_table(rows, temporary, compression="zstd", use_dictionary=words, column_encoding=encodings)
 
 
-def _fetch_snapshots(source: Source, layout: SourceLayout, settings: Settings, day: date) -> dict[str, int]:
+def _fetch_snapshots(
+    source: Source, layout: SourceLayout, settings: Settings, day: date, guard: _Guard
+) -> dict[str, int]:
     """Fetch customers, products and rates as they are now, and keep them under the business day."""
     rows: dict[str, int] = {}
     for table in SNAPSHOT_TABLES:
@@ -299,13 +384,15 @@ def _fetch_snapshots(source: Source, layout: SourceLayout, settings: Settings, d
             end=quote_time(day_interval(day, settings.timezone).end),
             last_day=day.isoformat(),
         )
-        snapshot = sort_rows(source.query(sql, table).cast(found.schema), KEYS[table])
+        snapshot = sort_rows(guard.protected(source.query(sql, table).cast(found.schema), found.personal), KEYS[table])
+        if _IS_ERASED in snapshot.column_names:
+            snapshot = snapshot.filter(pc.invert(snapshot[_IS_ERASED])).drop_columns(_IS_ERASED).combine_chunks()
         settings.lake.write_table(snapshot, settings.lake.rows_file(RAW, table, day))
         rows[table] = snapshot.num_rows
     return rows
 
 
-def _fetch_lone_items(source: Source, layout: SourceLayout, settings: Settings) -> pa.Table | None:
+def _fetch_lone_items(source: Source, layout: SourceLayout, settings: Settings, guard: _Guard) -> pa.Table | None:
     """Fetch the order lines without an order; the business day's file gets them, so that validation can name them."""
     if ORDER_ITEMS not in layout.tables:
         return None
@@ -315,4 +402,5 @@ def _fetch_lone_items(source: Source, layout: SourceLayout, settings: Settings) 
         columns=", ".join(f"i.{column}" for column in found.columns),
         limit=settings.extract.rows_per_query,
     )
-    return sort_rows(source.query(sql, ORDER_ITEMS).cast(found.schema), KEYS[ORDER_ITEMS])
+    rows = guard.protected(source.query(sql, ORDER_ITEMS).cast(found.schema), found.personal)
+    return sort_rows(rows, KEYS[ORDER_ITEMS])

@@ -63,6 +63,8 @@ class TableLayout:
         The columns that ``subquery`` yields.
     schema
         Arrow schema of the table's files in the lake.
+    personal
+        Columns that become pseudonyms on the way.
     """
 
     table: str
@@ -71,6 +73,7 @@ class TableLayout:
     sample_share: float
     columns: tuple[str, ...]
     schema: pa.Schema
+    personal: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class _Found:
     numeric_scale: int | None = None
 
 
-def inspect_source(source: Source, mapping: Mapping, timezone: str) -> SourceLayout:
+def inspect_source(source: Source, mapping: Mapping, timezone: str, key_check: str = "") -> SourceLayout:
     """Check every mapped table and column in the source and work out how to read them.
 
     Parameters
@@ -108,6 +111,8 @@ def inspect_source(source: Source, mapping: Mapping, timezone: str) -> SourceLay
         What the shop calls its tables and columns.
     timezone : str
         IANA name of the shop's timezone; times without a timezone are read in it.
+    key_check : str
+        Tells the key of pseudonyms from another one: with another key, day files are other ones.
 
     Returns
     -------
@@ -130,7 +135,8 @@ def inspect_source(source: Source, mapping: Mapping, timezone: str) -> SourceLay
     found = {
         table: _inspect_table(source, mapping, table, content, catalog) for table, content in mapping.tables.items()
     }
-    whole_number_ids = _whole_number_ids(found)
+    # pseudonyms are words
+    whole_number_ids = _whole_number_ids(found) - mapping.personal
     tables = {
         table: _layout(
             table,
@@ -139,14 +145,16 @@ def inspect_source(source: Source, mapping: Mapping, timezone: str) -> SourceLay
             whole_number_ids,
             timezone,
             can_be_sampled=all(row["can_be_sampled"] for row in catalog[content.table].values()),
+            personal=mapping.personal & set(COLUMNS[table]),
         )
         for table, content in mapping.tables.items()
     }
     # snapshots are fetched anew each night: a change to them must not fetch the whole history again
     daily = [name for name in DAILY_TABLES if name in tables]
-    digest = hashlib.sha256(
-        json.dumps([timezone, *((tables[name].subquery, str(tables[name].schema)) for name in daily)]).encode()
-    ).hexdigest()[:16]
+    parts = [timezone, *((tables[name].subquery, str(tables[name].schema)) for name in daily)]
+    if personal := sorted(set().union(*(tables[name].personal for name in daily))):
+        parts += [personal, key_check]
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     return SourceLayout(tables, digest)
 
 
@@ -222,6 +230,7 @@ def _layout(
     whole_number_ids: set[str],
     timezone: str,
     can_be_sampled: bool,
+    personal: frozenset[str],
 ) -> TableLayout:
     parts: list[str] = []
     fields: list[pa.Field] = []
@@ -251,6 +260,7 @@ def _layout(
         _SAMPLE_SHARE if can_be_sampled else 1.0,
         columns,
         pa.schema(fields),
+        personal,
     )
 
 

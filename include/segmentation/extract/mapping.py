@@ -13,10 +13,15 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, 
 
 from segmentation.catalog import ORDERS, SOURCE_TABLES
 from segmentation.errors import InvalidMapping
-from segmentation.extract.contract import COLUMNS
+from segmentation.extract.contract import COLUMNS, Kind
 
 #: The contract's own names; a shop's file overrides parts of it.
 DEFAULT_MAPPING = Path(__file__).with_name("mapping.yml")
+
+_PERSONAL = "personal"
+_SOURCES = {"column", "expression"}
+#: What is only compared; of anything else a pseudonym would be noise, so it is not read at all.
+_CAN_BE_PSEUDONYMS = (Kind.ID, Kind.LABEL)
 
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -72,11 +77,15 @@ class Mapping:
     path
         File it was read from.
     tables
-        Contract table -> where it is; tables that the shop lacks are left out.
+        Contract table -> where it is; tables that the shop lacks are left out. A column that is personal and holds
+        neither a key nor a label is null here: it is not read.
+    personal
+        Contract columns that reach the lake as pseudonyms; a key that is personal in one table is so in all.
     """
 
     path: Path
     tables: dict[str, TableMapping]
+    personal: frozenset[str] = frozenset()
 
 
 def load_mapping(path: Path | None = None) -> Mapping:
@@ -114,10 +123,11 @@ SEGMENTATION_EXTRACT__MAPPING to a readable YAML file, or unset it to use the co
     source = path or DEFAULT_MAPPING
     if contents.get(ORDERS) is None:
         raise InvalidMapping(source, "orders is null", "Segments are made from orders: name the table that holds them.")
-    return Mapping(
-        source,
-        {name: _checked(source, name, contents[name]) for name in SOURCE_TABLES if contents[name] is not None},
-    )
+    personal: set[str] = set()
+    tables = {
+        name: _checked(source, name, contents[name], personal) for name in SOURCE_TABLES if contents[name] is not None
+    }
+    return Mapping(source, tables, frozenset(personal))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -155,7 +165,7 @@ def _overridden(path: Path, name: str, default: Any, given: Any) -> Any:
     return {**default, **given, "columns": {**default["columns"], **columns}}
 
 
-def _checked(path: Path, name: str, content: Any) -> TableMapping:
+def _checked(path: Path, name: str, content: Any, personal: set[str]) -> TableMapping:
     known = COLUMNS[name]
     for key in content:
         if key not in TableMapping.model_fields:
@@ -165,6 +175,7 @@ def _checked(path: Path, name: str, content: Any) -> TableMapping:
     for column, value in content["columns"].items():
         if column not in known:
             raise InvalidMapping(path, f"{name} has an unknown column {column!r}", _did_you_mean(column, known))
+        content["columns"][column] = value = _untagged(path, name, column, value, personal)
         if value is None and known[column].required:
             raise InvalidMapping(
                 path,
@@ -176,6 +187,32 @@ def _checked(path: Path, name: str, content: Any) -> TableMapping:
         return TableMapping.model_validate(content)
     except ValidationError as error:
         raise InvalidMapping(path, *_first_problem(name, error)) from error
+
+
+def _untagged(path: Path, name: str, column: str, value: Any, personal: set[str]) -> Any:
+    """Return what a column is read from, and note it if it is tagged personal and can have a pseudonym."""
+    if not isinstance(value, dict) or not {"column", _PERSONAL} & set(value):
+        return value
+    place, source = f"{name}.columns.{column}", {key: value[key] for key in value if key != _PERSONAL}
+    if not isinstance(value.get(_PERSONAL, False), bool) or len(source) != 1 or not set(source) <= _SOURCES:
+        raise InvalidMapping(
+            path,
+            f"{place} is {value!r}",
+            'Write {column: name, personal: true} or {expression: "…", personal: true}.',
+        )
+    untagged = source.get("column", source)
+    if not value.get(_PERSONAL):
+        return untagged
+    if COLUMNS[name][column].kind in _CAN_BE_PSEUDONYMS:
+        personal.add(column)
+        return untagged
+    if COLUMNS[name][column].required:
+        raise InvalidMapping(
+            path,
+            f"{place} is personal, but it is required and no step could use a pseudonym of it",
+            "Take the tag away, or map an expression that is not personal.",
+        )
+    return None
 
 
 def _first_problem(name: str, error: ValidationError) -> tuple[str, str]:

@@ -124,9 +124,10 @@ def plan_days(
 
 
 def _oddities(source: Source, layout: SourceLayout, table: str, count: int, condition: str) -> Oddities:
-    if not count:
-        return Oddities(0, [])
-    sql = load_sql("list_keys").format(rows=layout.tables[table].subquery, key=KEYS[table][0], condition=condition)
+    key = KEYS[table][0]
+    if not count or key in layout.tables[table].personal:
+        return Oddities(count, [])
+    sql = load_sql("list_keys").format(rows=layout.tables[table].subquery, key=key, condition=condition)
     return Oddities(count, [key for key in source.query(sql, table)["key"].to_pylist() if _is_plain_id(key)])
 
 

@@ -17,6 +17,7 @@ from segmentation.extract.contract import KEYS, TIME_COLUMNS
 from segmentation.validate import suites
 from segmentation.validate.findings import DayFigures, shown, shown_keys
 from segmentation.validate.frames import Rows, frame_of, join_days, order_states_of, repeats
+from segmentation.validate.release import BETWEEN_REASONS, Release, keys_of, still_set_aside
 from segmentation.validate.suite_runs import Kept, run_suite
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class CheckedTable:
     def reason(self, mask: int) -> str:
         """Put a bit mask into words; several reasons are joined by ``; ``."""
         reasons = [promise.reason for bit, promise in enumerate(self.promises) if mask >> bit & 1]
-        return "; ".join(dict.fromkeys(reasons))
+        return BETWEEN_REASONS.join(dict.fromkeys(reasons))
 
 
 def check_rows(
@@ -81,6 +82,7 @@ def check_rows(
     orders: CheckedTable | None = None,
     *,
     is_converted: bool = False,
+    releases: Sequence[Release] = (),
 ) -> CheckedTable:
     """Run a table's row suite on a batch of days.
 
@@ -100,6 +102,8 @@ def check_rows(
         The orders of the same days; needed for order items.
     is_converted : bool
         Whether amounts are converted to one currency, so that orders may be in several.
+    releases : sequence of Release
+        Rows that somebody declared right.
     """
     rows = join_days(name, files)
     intervals = [day_interval(day, timezone) for day in days]
@@ -113,6 +117,9 @@ def check_rows(
         if kept.level == "note":
             table.notes.append(kept)
             continue
+        if releases and suites.can_be_released(kept.reason):
+            day_of_row = {place: days[rows.days[place]] for place in kept.places.tolist()}
+            kept = kept.at(still_set_aside(name, rows.data, kept.places, kept.reason, day_of_row, list(releases)))
         if kept.reason == suites.SAME_KEY_AGAIN:
             # every suite has this promise after those on single rows, so a good row is kept before a bad one
             kept = kept.at(repeats(rows, kept.places, table.broken != 0))
@@ -135,8 +142,7 @@ def observed(table: CheckedTable, kept: Kept) -> str:
 def keys_at(table: CheckedTable, places: np.ndarray) -> list[str]:
     """Return up to ten keys of rows, in file order, as text that may be shown."""
     some = pa.array(np.sort(places)[:10])
-    columns = [table.rows.data.column(key).take(some).to_pylist() for key in KEYS[table.name]]
-    return shown_keys(["/".join(map(str, parts)) for parts in zip(*columns, strict=True)])
+    return shown_keys(keys_of(table.name, table.rows.data.select(KEYS[table.name]).take(some)))
 
 
 def figures_of(table: CheckedTable, position: int) -> DayFigures:
@@ -161,11 +167,12 @@ def figures_of(table: CheckedTable, position: int) -> DayFigures:
         set_aside_keys=keys_at(table, start + np.flatnonzero((masks != 0) & ~lone)),
         repeated_keys=keys_at(table, start + np.flatnonzero(repeated & ~lone)),
         reasons=reasons,
-        volume=_volume(table.name, table.files[position]),
+        volume=volume_of(table.name, table.files[position]),
     )
 
 
-def _volume(name: str, file: pa.Table) -> int:
+def volume_of(name: str, file: pa.Table) -> int:
+    """Return how many rows of a raw file tell how complete its day is; of events, not what the shop sends."""
     if name != EVENTS:
         return file.num_rows
     sent = pc.is_in(file.column("event_type"), pa.array(_SENT_BY_THE_SHOP, file.schema.field("event_type").type))

@@ -28,6 +28,7 @@ from segmentation.validate.columns import disagreement
 from segmentation.validate.data_docs import TableCounts, write_data_docs
 from segmentation.validate.findings import DayFigures, Finding, shown_keys, unusual
 from segmentation.validate.records import CheckRecord, SetAside, record
+from segmentation.validate.release import Release, load_releases, numbers_by_day
 from segmentation.validate.suite_runs import open_context
 from segmentation.validate.usual import usual_rows
 from segmentation.validate.write_days import write_checked, write_quarantine
@@ -96,6 +97,7 @@ class _Run:
     context: AbstractDataContext
     extraction: dict[str, Any]
     raw: dict[date, dict[str, Any]]
+    releases: list[Release]
     volumes: dict[str, dict[date, int]]
     schemas_before: dict[str, pa.Schema]
     checks: dict[tuple[str, str, str], CheckRecord] = field(default_factory=dict)
@@ -173,8 +175,15 @@ def validate_day(
     if day not in raw or not extraction.exists():
         raise MissingInput("the raw data", day, _EXTRACT_FIRST)
     checked = _manifests(lake, CHECKED, day)
+    releases = load_releases(warehouse)
+    released = numbers_by_day(releases)
+
+    def is_checked(one: date) -> bool:
+        before = checked.get(one, {})
+        return before.get("raw_hash") == raw[one]["files_hash"] and before.get("releases", []) == released.get(one, [])
+
     # D is always looked at again, so that its outcome is recorded even if nothing changed
-    days = [d for d in raw if d == day or checked.get(d, {}).get("raw_hash") != raw[d]["files_hash"]]
+    days = [d for d in raw if d == day or not is_checked(d)]
     run = _Run(
         settings,
         day,
@@ -182,6 +191,7 @@ def validate_day(
         open_context(),
         json.loads(extraction.read_text()),
         raw,
+        releases,
         {table: {d: manifest["volume"].get(table, 0) for d, manifest in checked.items()} for table in (ORDERS, EVENTS)},
         _schemas_before(lake, days[0], day),
     )
@@ -216,6 +226,7 @@ def _check_batch(run: _Run, batch: Sequence[date]) -> None:
                 run.settings.timezone,
                 tables.get(ORDERS),
                 is_converted=run.settings.reporting_currency != "",
+                releases=run.releases,
             )
             _note_rows(run, tables[name])
     figures = {name: [figures_of(table, n) for n in range(len(table.days))] for name, table in tables.items()}
@@ -232,11 +243,15 @@ def _check_batch(run: _Run, batch: Sequence[date]) -> None:
         failed.add(run.day)
     # D stays as it was if any day of the run is bad: its features would be built on all of them
     usable = [day for day in good if day not in failed and not (day == run.day and failed)]
+    released = numbers_by_day(run.releases)
     of_day = {day: [one for each in figures.values() for one in each if one.day == day] for day in usable}
     # a file's way to the disk is mostly waiting
     with ThreadPoolExecutor(_WRITERS) as pool:
         written = pool.map(
-            lambda day: write_checked(run.settings.lake, day, run.raw[day], run.extraction, tables, of_day[day]), usable
+            lambda day: write_checked(
+                run.settings.lake, day, run.raw[day], run.extraction, tables, of_day[day], released.get(day, [])
+            ),
+            usable,
         )
         run.manifests += [manifest for of_one_day in written for manifest in of_one_day]
     for day in usable:

@@ -52,6 +52,7 @@ def write_checked(
     extraction: Mapping[str, Any],
     tables: Mapping[str, CheckedTable],
     figures: Sequence[DayFigures],
+    releases: Sequence[int] = (),
 ) -> list[tuple[Path, dict[str, Any]]]:
     """Replace the checked files of one day.
 
@@ -67,6 +68,8 @@ def write_checked(
         Checked batches that hold the day; snapshots among them if it is the run's day.
     figures : sequence of DayFigures
         The day's tables in figures.
+    releases : sequence of int
+        Numbers of the releases that the day's rows were checked with.
 
     Returns
     -------
@@ -99,6 +102,8 @@ def write_checked(
             "hashes": {one.table: content_hash(written[one.table]) for one in of_kind},
             "files_hash": content_hash(*(written[one.table] for one in of_kind)),
         }
+        if releases and names is DAILY_TABLES:
+            content["releases"] = list(releases)
         manifests.append((manifest, content))
     return manifests
 

@@ -1,0 +1,1 @@
+"""How customers are protected: pseudonyms and marks made with a key."""

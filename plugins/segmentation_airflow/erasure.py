@@ -1,0 +1,36 @@
+"""What an erasure's task hands in: the warehouse, the run, and whether Airflow runs a night at the moment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from airflow.sdk import get_current_context
+
+from segmentation.catalog import NIGHTLY_DAG
+from segmentation.config import settings
+from segmentation.errors import NightRunning
+from segmentation_airflow.tonight import Report, report
+from segmentation_airflow.urls import open_warehouse
+
+
+def count_requests() -> int:
+    """Return how many requests are open or begun."""
+    from segmentation.erasure.requests import load_requests
+
+    return len(load_requests(settings(), open_warehouse()))
+
+
+def run_erasure() -> Report:
+    """Erase the customers of all requests."""
+    from segmentation.erasure.erase_customers import erase_customers
+
+    run_id, now = get_current_context()["dag_run"].run_id, datetime.now(UTC)
+    return report(erase_customers(settings(), open_warehouse(), run_id, now, _require_no_night))
+
+
+def _require_no_night() -> None:
+    """Make sure that Airflow runs no night: the ledger does not show a published day that is run again."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    if RuntimeTaskInstance.get_dr_count(dag_id=NIGHTLY_DAG, states=["running"]):
+        raise NightRunning(f"of {NIGHTLY_DAG}")
