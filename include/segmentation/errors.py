@@ -94,6 +94,18 @@ class ConnectionLost(DatabaseUnreachable):
         )
 
 
+class UnreadableValue(Terminal):
+    """A value of the source cannot be read as the mapping says; which one is not told, for it may be personal."""
+
+    def __init__(self, what: str, problem: str) -> None:
+        self.what, self.problem = what, problem
+        super().__init__(
+            f"a value of {what} cannot be read as the mapping file says: {problem}. Files written before are whole. "
+            f"{LABELS_KEPT} Correct the value in the shop, or the expression that computes it in the mapping file; "
+            f"then clear the task."
+        )
+
+
 class SourceTooSlow(Retryable):
     """A query on the source took longer than it may."""
 

@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from segmentation.calendar import day_interval
 from segmentation.config import ExtractSettings
 from segmentation.connections import named_errors
-from segmentation.errors import SourceTooSlow
+from segmentation.errors import SourceTooSlow, UnreadableValue
 
 if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Connection
@@ -26,6 +26,9 @@ _APPLICATION = "segmentation extract"
 _QUERY_CANCELED = "57014"
 # batches that fit the allocator's recycled memory: fresh pages for 16 MB ones (the default) cost a tenth of the time
 _SMALL_BATCHES = {"adbc.postgresql.batch_size_hint_bytes": str(1 << 20)}
+_DATA_EXCEPTION = "22"
+# a failure while rows are read has no SQLSTATE, only text
+_ABOUT_A_VALUE = re.compile(r"ERROR:\s+(invalid (input|value)|.* out of range|division by zero)")
 _BEGIN = "set transaction isolation level repeatable read, read only"
 
 
@@ -61,6 +64,8 @@ class Source:
         ------
         SourceTooSlow
             If it takes longer than the statement timeout.
+        UnreadableValue
+            If a value cannot be cast, or an expression cannot be computed for it.
         """
         try:
             with self.connection.cursor() as cursor:
@@ -70,6 +75,9 @@ class Source:
         except Exception as error:
             if _QUERY_CANCELED in (getattr(error, "sqlstate", None), _state_in(error)):
                 raise SourceTooSlow(about, self.statement_timeout_s) from error
+            if problem := _unreadable(error):
+                # without its cause: the driver's text quotes the value
+                raise UnreadableValue(about, problem) from None
             raise
 
     def export_snapshot(self) -> str:
@@ -190,6 +198,15 @@ def day_literals(days: Sequence[date], timezone: str) -> dict[str, str]:
         "end": quote_time(day_interval(days[-1], timezone).end),
         "day_starts": f"array[{', '.join(starts)}]",
     }
+
+
+def _unreadable(error: Exception) -> str:
+    """Say what is wrong with a value, without the value; '' if that is not what failed."""
+    state, message = getattr(error, "sqlstate", None) or "", str(error)
+    if not state.startswith(_DATA_EXCEPTION) and not _ABOUT_A_VALUE.search(message):
+        return ""
+    # after a colon or in quotes comes the value
+    return re.split(r"[:\"]", message.partition("ERROR:")[2].strip())[0].strip() or f"SQLSTATE {state}"
 
 
 def _state_in(error: Exception) -> str | None:

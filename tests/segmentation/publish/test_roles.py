@@ -121,9 +121,10 @@ def test_publish_owns_and_creates_nothing(warehouse: Engine, statement: str) -> 
     assert refused(warehouse, statement)
 
 
-def test_publish_cannot_connect_to_the_shop(server: Server) -> None:
+@pytest.mark.parametrize("role", [PUBLISH_ROLE, MARKETING_ROLE])
+def test_who_works_in_the_warehouse_cannot_connect_to_the_shop_or_to_airflow(server: Server, role: str) -> None:
     server.create_database("a_shop")
-    engine = server.engine("a_shop", PUBLISH_ROLE)
+    engine = server.engine("a_shop", role)
     with pytest.raises(OperationalError, match="permission denied for database"):
         engine.connect()
     server.drop_database("a_shop")
@@ -155,6 +156,21 @@ def test_others_may_go_on_connecting_to_a_database_that_is_not_ours_alone(
     owner.dispose()
     engine = server.engine(warehouse_database, EXTRACT_ROLE)
     assert refused(engine, "select * from marts.segments")
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["select pg_read_file('postgresql.conf')", "copy (select 1) to program 'true'", "set role segmentation_publish"],
+)
+@pytest.mark.parametrize("role", [PUBLISH_ROLE, MARKETING_ROLE])
+def test_no_role_leaves_the_database_or_becomes_another(
+    server: Server, warehouse_database: str, role: str, statement: str
+) -> None:
+    if role == PUBLISH_ROLE:
+        statement = statement.replace(PUBLISH_ROLE, MARKETING_ROLE)
+    engine = server.engine(warehouse_database, role)
+    assert refused(engine, statement)
     engine.dispose()
 
 
