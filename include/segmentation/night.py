@@ -91,6 +91,7 @@ def run_night(
     from segmentation.extract.extract_day import extract_day
     from segmentation.features.build_features import build_features
     from segmentation.pages.night_report import publish_with_report
+    from segmentation.publish.hold_night import hold_night
     from segmentation.validate.validate_day import validate_day
 
     clock = now or datetime.now(UTC)
@@ -122,7 +123,7 @@ def run_night(
             step("publish", lambda: publish_with_report(settings, day, version, base, warehouse, run_id, clock))
             night.published = True
         else:
-            runs.hold_run(warehouse, run_id, night.reasons, clock)
+            step("hold", lambda: hold_night(settings, day, night.reasons, base, warehouse, run_id, clock))
     except Exception as error:
         message = str(error) if isinstance(error, SegmentationError) else f"{type(error).__name__}: {error}"
         # a ledger that cannot be reached must not hide what went wrong

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowSkipException
 
 from segmentation.config import Settings, settings
 from segmentation_airflow.business_day import business_day
@@ -75,24 +74,6 @@ class Tonight:
         base = base_night(self.warehouse, self.day)
         logger.info("Builds on %s.", base.business_day if base else "nothing: this is the first night")
         return base
-
-    def require_passed(self, evaluation: Report) -> None:
-        """Hold the run and skip the task unless every gate passed.
-
-        Raises
-        ------
-        AirflowSkipException
-            If a gate failed; the reasons are in the log and in `ops.runs`.
-        """
-        if evaluation["publish"]:
-            return
-        from segmentation.runs import hold_run
-
-        hold_run(self.warehouse, self.run_id, evaluation["reasons"], self.now)
-        raise AirflowSkipException(
-            f"business day {self.day} is held, marketing keeps the labels of the last published night: "
-            + " ".join(evaluation["reasons"])
-        )
 
 
 def tonight(context: Context | None = None) -> Tonight:

@@ -1,7 +1,8 @@
 """Days are a chain, so one run at a time, the earliest day first.
 
-`max_active_runs=1` says so to the scheduler, but Airflow does not count across a backfill and the scheduled
-runs, and a backfill brings its own number (10 unless told otherwise). So the first task of each run asks here.
+Airflow's `max_active_runs` cannot say so: it does not count across a backfill and the scheduled runs, a backfill
+brings its own number (10 unless told otherwise), and a held night that waits for an answer must not keep the others
+waiting. So the first task of each run asks here.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ _OVER = {
 }
 
 
-def waits_for(dag_id: str, run_id: str, day: date, first_task: str, last_task: str, warehouse: Engine) -> str:
+def waits_for(
+    dag_id: str, run_id: str, day: date, first_task: str, approval_task: str, last_task: str, warehouse: Engine
+) -> str:
     """Say which other run goes before this one.
 
     Parameters
@@ -31,8 +34,9 @@ def waits_for(dag_id: str, run_id: str, day: date, first_task: str, last_task: s
         The run that asks; it has entered itself in `ops.runs`.
     day : date
         Its business day.
-    first_task, last_task : str
-        Task ids: a run is under way when the first has succeeded and the last is not over.
+    first_task, approval_task, last_task : str
+        Task ids: a run is under way when the first has succeeded and the last is not over, unless it waits for somebody
+        to approve it.
     warehouse : Engine
         Where `ops.runs` tells the business days of the others.
 
@@ -45,12 +49,13 @@ def waits_for(dag_id: str, run_id: str, day: date, first_task: str, last_task: s
 
     if Airflow.get_dr_count(dag_id=dag_id, states=["running"]) <= 1:
         return ""
-    states = Airflow.get_task_states(dag_id=dag_id, task_ids=[first_task, last_task])
+    states = Airflow.get_task_states(dag_id=dag_id, task_ids=[first_task, approval_task, last_task])
     others = [
         other
         for other, tasks in states.items()
         if other != run_id
         and tasks.get(last_task) not in _OVER
+        and tasks.get(approval_task) != TaskInstanceState.AWAITING_INPUT
         and Airflow.get_dagrun_state(dag_id=dag_id, run_id=other) == "running"
     ]
     under_way = [other for other in others if states[other].get(first_task) == TaskInstanceState.SUCCESS]
