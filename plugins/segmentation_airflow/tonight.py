@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context
+from structlog.contextvars import bind_contextvars
 
 from segmentation.config import Settings, settings
 from segmentation_airflow.business_day import business_day
@@ -87,12 +88,13 @@ def tonight(context: Context | None = None) -> Tonight:
     context = context or get_current_context()
     run, params = context["dag_run"], context["params"]
     configured, now = settings(), datetime.now(UTC)
+    # judged by the run's own time, not the task's: all tasks of a run, cleared ones too, have the same day
+    day = business_day(run.partition_key, params["business_day"], run.logical_date, run.run_after, configured.timezone)
+    # Airflow's log writes these with every line from here on
+    bind_contextvars(business_day=day.isoformat(), run_id=run.run_id)
     return Tonight(
         settings=configured,
-        # judged by the run's own time, not the task's: all tasks of a run, cleared ones too, have the same day
-        day=business_day(
-            run.partition_key, params["business_day"], run.logical_date, run.run_after, configured.timezone
-        ),
+        day=day,
         run_id=run.run_id,
         now=now,
         accept_unusual_day=params["accept_unusual_day"],
