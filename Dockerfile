@@ -9,10 +9,11 @@ WORKDIR /opt/segmentation
 COPY requirements.txt ./
 RUN pip install --no-cache-dir --require-hashes -r requirements.txt
 
-COPY --chown=airflow:airflow pyproject.toml README.md ./
-COPY --chown=airflow:airflow include ./include
-COPY --chown=airflow:airflow dags ./dags
-COPY --chown=airflow:airflow plugins ./plugins
+# the code belongs to root: no task can change what the next one runs
+COPY pyproject.toml README.md ./
+COPY include ./include
+COPY dags ./dags
+COPY plugins ./plugins
 RUN pip install --no-cache-dir --no-deps --no-build-isolation -e .
 
 USER airflow
@@ -21,5 +22,6 @@ ENV AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/segmentation/plugins \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \
     SEGMENTATION_HOME=/opt/segmentation/data \
+    PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 CMD ["segmentation", "--help"]

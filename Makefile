@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo stop test lint lock lock-check clean
+.PHONY: help demo stop test lint lock lock-check sbom audit clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 SHOP ?= complete_journey
@@ -47,6 +47,13 @@ lock-check: .venv/installed ## fail if requirements.txt is not what requirements
 	  --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"
 	@diff -q requirements.txt .venv/lock.txt >/dev/null || \
 	  { echo "requirements.txt does not match requirements.in: run 'make lock' and commit the result." >&2; exit 1; }
+
+sbom: .venv/installed ## write sbom.json: every package of the lock with version and hashes (CycloneDX)
+	@$(BIN)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.txt --output-reproducible -o sbom.json
+	@echo "Wrote sbom.json."
+
+audit: .venv/installed ## look the lock's packages up in the database of known vulnerabilities (needs the internet)
+	@$(BIN)/uv tool run pip-audit==2.10.1 --requirement requirements.txt --require-hashes --disable-pip --strict
 
 clean: stop ## remove the environment and every demo
 	@rm -rf .venv .demo

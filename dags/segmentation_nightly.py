@@ -1,14 +1,14 @@
 """Nightly customer segmentation: one business day of orders and clicks in, segment tables out.
 
 **If it fails:** nothing half-done is visible and marketing keeps the last published labels; the task's log, and
-`message` in `ops.runs`, say what to do. A skipped `publish` was held by a quality gate; the reasons are there, too.
+`message` in `ops.runs`, say what to do. **If it waits in `approve`:** a gate holds the night; *Required actions* says
+why, and asks whether to publish it all the same. No answer until the next night means no. `publish` is skipped then.
 
-**May I rerun it?** Yes: any task, any day, any number of times, in any order. Clear the failed task with what
-is downstream of it; the same source gives the same result. A later day that built on one that changed is
-marked stale in `ops.runs`, beside the backfill command that brings it forward.
+**May I rerun it?** Yes: any task, any day, any number of times, in any order; the same source gives the same result. A
+later day that built on one that changed is marked stale in `ops.runs`, beside the command that brings it forward.
 
-**Business day** = partition key; scheduled after midnight for the day before. A range of days:
-`airflow backfill create --dag-id segmentation_nightly --from-date 2017-10-01 --to-date 2017-10-07`
+**Business day** = partition key; scheduled after midnight for the day before. A range of days (held ones are not asked
+about): `airflow backfill create --dag-id segmentation_nightly --from-date 2017-10-01 --to-date 2017-10-07`
 
 Reads connection `segmentation_source` (a role that only reads). Writes the lake, the models, the Data Docs and,
 through connection `segmentation_warehouse`, `marts.*` and `ops.*`. Owner: data engineering. Runbook: `docs/RUNBOOK.md`.
@@ -17,28 +17,18 @@ through connection `segmentation_warehouse`, `marts.*` and `ops.*`. Owner: data 
 from datetime import timedelta
 from pathlib import Path
 
-from airflow.sdk import Param, chain, dag
+from airflow.sdk import chain, dag
 
 from segmentation.config import settings
+from segmentation_airflow.approval import AskIfHeld
 from segmentation_airflow.assets import CUSTOMER_SEGMENTS, announce
+from segmentation_airflow.deadline import PUBLISHED_IN_TIME
+from segmentation_airflow.form import FORM
 from segmentation_airflow.links import with_data_docs, with_report
 from segmentation_airflow.schedule import BEGINNING, after_each_day, end_of_schedule
 from segmentation_airflow.step import DEFAULTS, Report, step
 from segmentation_airflow.tonight import Tonight, base_of, report
 from segmentation_airflow.wait import WaitForSource
-
-BUSINESS_DAY = Param(
-    None, type=["null", "string"], format="date", title="Business day", section="Which day",
-    description="Day to run, in the shop's timezone. Empty: the partition key or logical date, else yesterday.",
-)  # fmt: skip
-ACCEPT_UNUSUAL_DAY = Param(
-    False, type="boolean", title="Accept an unusual day", section="Exceptions",
-    description="Take the day as it is although it is empty, or far smaller or larger than usual.",
-)  # fmt: skip
-SEARCH = Param(
-    False, type="boolean", title="Search the segments anew", section="Exceptions",
-    description="Look for the best number of segments tonight, although the weekly search is not due.",
-)  # fmt: skip
 
 
 @step(execution_timeout=timedelta(hours=12))
@@ -86,7 +76,7 @@ def cluster(night: Tonight, built: Report) -> Report:
 
 @step()
 def evaluate(night: Tonight, built: Report, labels: Report) -> Report:
-    """Score the segments beside the baselines, and pass or hold the night."""
+    """Score the segments beside the baselines, and put the night through the gates."""
     from segmentation.evaluate.evaluate_day import evaluate_day
 
     asked = (labels["segmentation_version"], base_of(built), night.warehouse, night.run_id)
@@ -94,26 +84,27 @@ def evaluate(night: Tonight, built: Report, labels: Report) -> Report:
 
 
 @step(outlets=[CUSTOMER_SEGMENTS])
-def publish(night: Tonight, built: Report, labels: Report, verdict: Report) -> Report:
-    """Write the tables in one transaction, then the report, unless a gate holds the night."""
+def publish(night: Tonight, built: Report, labels: Report, approval: Report) -> Report:
+    """Write the tables in one transaction, then the report."""
     from segmentation.pages.night_report import publish_with_report
 
-    night.require_passed(verdict)
-    asked = (labels["segmentation_version"], base_of(built), night.warehouse, night.run_id, night.now)
+    asked = labels["segmentation_version"], base_of(built), night.warehouse, night.run_id, night.now, approval["note"]
     return announce(CUSTOMER_SEGMENTS, report(publish_with_report(night.settings, night.day, *asked)), night.day)
 
 
 @dag(
     dag_id=Path(__file__).stem, description=__doc__.partition("\n")[0], doc_md=__doc__, default_args=DEFAULTS,
     schedule=after_each_day(settings()), start_date=BEGINNING, end_date=end_of_schedule(settings()), catchup=False,
-    max_active_runs=1, is_paused_upon_creation=False, tags=["segmentation", "nightly"],
-    params={"business_day": BUSINESS_DAY, "accept_unusual_day": ACCEPT_UNUSUAL_DAY, "search": SEARCH},
+    max_active_runs=3, is_paused_upon_creation=False, tags=["segmentation", "nightly"],
+    params=FORM, deadline=PUBLISHED_IN_TIME,
 )  # fmt: skip
 def nightly() -> None:
     """Wire the night."""
-    begun = WaitForSource(task_id="wait_for_source", last_task="publish"), extract(), with_data_docs(validate())
     verdict = evaluate(built := features(), labels := cluster(built))
-    chain(*begun, built, encode(built), labels, verdict, with_report(publish(built, labels, verdict)))
+    approval = AskIfHeld(task_id="approve", built=built, verdict=verdict)
+    begun = WaitForSource(task_id="wait_for_source", approval_task="approve", last_task="publish"), extract()
+    published = with_report(publish(built, labels, approval.output))
+    chain(*begun, with_data_docs(validate()), built, encode(built), labels, verdict, approval, published)
 
 
 nightly()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,6 @@ def test_the_stack_is_whole_and_waits_for_its_parts() -> None:
         assert set(service.get("depends_on", {})) <= set(SERVICES)
         for volume in service.get("volumes", []):
             assert volume.split(":")[0] in volumes or volume.startswith("${MAPPING_DIRECTORY:-./")
-    assert SERVICES["api-server"]["ports"] == ["127.0.0.1:8080:8080"]
 
 
 def test_the_default_mapping_folder_holds_a_mapping() -> None:
@@ -53,12 +54,68 @@ def test_the_default_mapping_folder_holds_a_mapping() -> None:
     assert (ROOT / folder[1] / "mapping.yml").exists()
 
 
-def test_our_containers_do_not_run_as_root() -> None:
+def test_no_container_runs_as_root_or_can_change_its_image() -> None:
     assert re.search(r"^USER airflow$", DOCKERFILE, re.MULTILINE)
     for name, service in SERVICES.items():
-        if name != "postgres":
-            assert service["user"] == "50000"
-            assert service["cap_drop"] == ["ALL"]
+        assert service["user"] == ("postgres" if name == "postgres" else "50000")
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert "privileged" not in service
+        assert "cap_add" not in service
+
+
+def test_the_code_in_the_image_does_not_belong_to_who_runs_it() -> None:
+    assert "--chown" not in DOCKERFILE
+    assert DOCKERFILE.index("pip install --no-cache-dir --no-deps") < DOCKERFILE.index("USER airflow")
+
+
+def test_what_airflow_writes_has_a_place() -> None:
+    home, written = "/opt/airflow", SERVICES["scheduler"]
+    assert f"AIRFLOW_HOME={home}" in DOCKERFILE
+    places = [volume.split(":")[1] for volume in written["volumes"]] + [tmp.split(":")[0] for tmp in written["tmpfs"]]
+    data = re.search(r"SEGMENTATION_HOME=(\S+)", DOCKERFILE)
+    assert data
+    assert {data[1], home, f"{home}/logs", "/tmp"} <= set(places)  # noqa: S108
+
+
+def test_nothing_listens_beyond_this_machine_unless_told() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports == ["127.0.0.1:8080:8080"]
+    for file in (*ROOT.glob("include/segmentation/demo/*.py"), ROOT / "docker-compose.yml", ROOT / "Dockerfile"):
+        assert "0.0.0.0" not in file.read_text(), file  # noqa: S104
+    assert '"AIRFLOW__API__HOST": "127.0.0.1"' in (ROOT / "include/segmentation/demo/stack.py").read_text()
+
+
+def test_every_package_is_pinned_by_hash() -> None:
+    lines = (ROOT / "requirements.txt").read_text().replace("\\\n", " ").splitlines()
+    packages = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    assert len(packages) > 150
+    for package in packages:
+        assert re.match(r"\S+==\S+ ", package), package
+        assert "--hash=sha256:" in package, package
+    assert "--require-hashes -r requirements.txt" in DOCKERFILE
+
+
+def _calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def test_nothing_is_unpickled() -> None:
+    """A pickle runs whatever it was told to: models and files are numbers and JSON."""
+    banned = ("pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal")
+    files = [file for folder in ("include", "plugins", "dags") for file in (ROOT / folder).rglob("*.py")]
+    for file in files:
+        tree = ast.parse(file.read_text())
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not [name for name in names if name.split(".")[0] in banned], file
+        for name, call in _calls(tree):
+            assert not name.endswith(("read_pickle", "load_model", "yaml.load", "yaml.unsafe_load")), (file, name)
+            assert not [key for key in call.keywords if key.arg == "allow_pickle"], (file, name)
 
 
 def test_what_the_image_copies_exists() -> None:

@@ -141,6 +141,25 @@ class EvaluateSettings(_Step):
         0.25, ge=0, le=1, description="share of customers that may change segment in a night"
     )
     usefulness_margin: float = Field(0.05, ge=0, description="R² that the model may lose against the best baseline")
+    ari_limit: float = Field(
+        0.4, ge=-1, le=1, description="adjusted Rand index to the night before below which a night is held"
+    )
+    loss_increase_limit: float = Field(
+        0.25, ge=0, description="share by which the encoder's held-out loss may exceed that of the nights before"
+    )
+    drift_limit: float = Field(
+        0.25,
+        gt=0,
+        description="population stability index of a column or feature above which a night is held; more where the "
+        "weeks before scattered by more than half of it",
+    )
+    null_share_limit: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="change in a column's share of nulls above which a night is held; more where the weeks before "
+        "scattered by more than half of it",
+    )
     seed: int = Field(20170101, description="seed of the split into halves")
 
 
@@ -217,6 +236,17 @@ class ActivationSettings(_Step):
         return urls
 
 
+class AlertSettings(_Step):
+    """Who is told of a night that failed, is held or is late."""
+
+    email_to: str = Field(
+        "", description="e-mail addresses, with commas between them; sent through connection `segmentation_alert_email`"
+    )
+    late_hour: int = Field(
+        6, ge=0, le=23, description="local hour after the day by which labels have to be published, else it is told"
+    )
+
+
 def _destination_problem(name: str, url: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         return "name a destination in small letters, digits and underscores."
@@ -287,6 +317,7 @@ class Settings(BaseSettings):
     campaigns: CampaignSettings = CampaignSettings()
     activation: ActivationSettings = ActivationSettings()
     privacy: PrivacySettings = PrivacySettings()
+    alerts: AlertSettings = AlertSettings()
 
     @field_validator("timezone")
     @classmethod

@@ -181,8 +181,8 @@ class ChangedType(Terminal):
 class SourceBehind(Retryable):
     """The source has no rows of the day, although the day must be complete by now."""
 
-    def __init__(self, day: date, newest: str, deadline: str) -> None:
-        self.day, self.newest = day, newest
+    def __init__(self, day: date, newest: str, deadline: str, hours_past: float = float("nan")) -> None:
+        self.day, self.newest, self.hours_past = day, newest, hours_past
         super().__init__(
             f"no source rows past the end of business day {day} by {deadline}; the newest order or event is of "
             f"{newest}. "
@@ -295,6 +295,17 @@ class LedgerBehind(Terminal):
             f"identity. {LABELS_KEPT} Restore the lake, or run business day {day} again first: "
             f"airflow backfill create --dag-id segmentation_nightly --from-date {day} --to-date {day} "
             f"--reprocess-behavior completed"
+        )
+
+
+class DamagedModel(Terminal):
+    """A stored model's files are not those that its version was made from."""
+
+    def __init__(self, version: str, folder: object) -> None:
+        self.version = version
+        super().__init__(
+            f"model {version} in {folder} is not what was stored there: its content does not match its version. It was "
+            f"not used. {LABELS_KEPT} Restore the folder from a backup, or remove it: the night then starts anew."
         )
 
 

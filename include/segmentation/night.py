@@ -86,7 +86,7 @@ def do_step(step: str, asked: Asked, warehouse: Engine, handed: Handed) -> objec
     Parameters
     ----------
     step : str
-        One of `STEPS`; those before it have been done.
+        One of `STEPS`, or ``hold`` in the place of ``publish``; those before it have been done.
     asked : Asked
         The night.
     warehouse : Engine
@@ -106,6 +106,7 @@ def do_step(step: str, asked: Asked, warehouse: Engine, handed: Handed) -> objec
     from segmentation.extract.extract_day import extract_day
     from segmentation.features.build_features import build_features
     from segmentation.pages.night_report import publish_with_report
+    from segmentation.publish.hold_night import hold_night
     from segmentation.validate.validate_day import validate_day
 
     settings, day, run_id, now = asked.settings, asked.day, asked.run_id, asked.now
@@ -128,6 +129,8 @@ def do_step(step: str, asked: Asked, warehouse: Engine, handed: Handed) -> objec
         return judged
     if step == "publish":
         return publish_with_report(settings, day, handed.segmentation_version, handed.base, warehouse, run_id, now)
+    if step == "hold":
+        return hold_night(settings, day, handed.reasons, handed.base, warehouse, run_id, now)
     raise ValueError(f"a night has no step {step!r}; it has: {', '.join(STEPS)}")
 
 
@@ -183,13 +186,11 @@ def run_night(
     runs.start_run(warehouse, run_id, day, clock)
     try:
         for name in STEPS:
-            if name == "publish" and not handed.publish:
-                runs.hold_run(warehouse, run_id, handed.reasons, clock)
-                break
+            step = "hold" if name == "publish" and not handed.publish else name
             began = time.perf_counter()
-            night.results[name] = do_step(name, asked, warehouse, handed)
-            night.seconds[name] = round(time.perf_counter() - began, 2)
-            logger.info("%s %s: %.1f s", day, name, night.seconds[name])
+            night.results[step] = do_step(step, asked, warehouse, handed)
+            night.seconds[step] = round(time.perf_counter() - began, 2)
+            logger.info("%s %s: %.1f s", day, step, night.seconds[step])
         night.reasons, night.published = handed.reasons, "publish" in night.results
     except Exception as error:
         message = str(error) if isinstance(error, SegmentationError) else f"{type(error).__name__}: {error}"

@@ -138,6 +138,7 @@ def publish_run(
     inputs: str | None,
     customers: int,
     now: datetime,
+    note: str = "",
 ) -> str | None:
     """Enter the run as the published one of its day; the one published before is superseded.
 
@@ -177,7 +178,7 @@ def publish_run(
         "business_day": day,
         "status": PUBLISHED,
         "finished_at": now,
-        "message": "",
+        "message": note,
         "model_version": model_version,
         "segmentation_version": segmentation_version,
         "base_day": base.business_day if base else None,

@@ -74,6 +74,14 @@ customer_segments = Table(
         Boolean,
         comment="the customer's consent to be written to, as of the day; null = the shop does not say",
     ),
+    Column(
+        "provisional",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="true: came while the newest night is held; labelled by the model and the segments of as_of, and in no "
+        "profile and no history until a night is published",
+    ),
     Index("customer_segments_segment", "segment_id"),
     Index("customer_segments_taste", "taste_id"),
     schema=MARTS,
@@ -424,7 +432,8 @@ runs = Table(
         "status",
         Text,
         nullable=False,
-        comment="running, published, held, failed or superseded (a later run published the day)",
+        comment="running, published, held (a gate failed; also after it was rejected), failed or superseded (a later "
+        "run published the day)",
     ),
     Column("started_at", DateTime(timezone=True), nullable=False, comment="first task's start"),
     Column("finished_at", DateTime(timezone=True), comment="end of the publish step, or of the failure"),
@@ -499,6 +508,9 @@ metrics = Table(
     Column("passed", Boolean, comment="gate's outcome; null = no gate"),
     Column("detail", Text, nullable=False, server_default="", comment="in words"),
     Column("run_id", Text, nullable=False, comment="run that measured it"),
+    Column(
+        "consequence", Text, nullable=False, server_default="", comment="what follows if a gate fails; '' = no gate"
+    ),
     schema=OPS,
     comment="Grain: business_day, step, metric, scope. Figures and gates of the newest run of each day.",
 )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, task
 
 from segmentation.errors import SegmentationError, Terminal
+from segmentation_airflow.alerts import TellOfNight
 from segmentation_airflow.tonight import Report, tonight
 
 if TYPE_CHECKING:
@@ -73,5 +74,5 @@ PATIENCE: dict[str, Any] = {
     "execution_timeout": timedelta(hours=2),
 }
 
-#: What every task of a night has in common: beside these, its failure is kept in the ledger.
-DEFAULTS: dict[str, Any] = PATIENCE | {"on_failure_callback": record_failure}
+#: What every task of a night has in common: beside these, its failure is kept in the ledger, and told.
+DEFAULTS: dict[str, Any] = PATIENCE | {"on_failure_callback": [record_failure, TellOfNight("failed")]}

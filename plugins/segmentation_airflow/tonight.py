@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowSkipException
+from structlog.contextvars import bind_contextvars
 
 from segmentation.config import Settings, settings
 from segmentation_airflow.business_day import business_day
@@ -76,24 +76,6 @@ class Tonight:
         logger.info("Builds on %s.", base.business_day if base else "nothing: this is the first night")
         return base
 
-    def require_passed(self, evaluation: Report) -> None:
-        """Hold the run and skip the task unless every gate passed.
-
-        Raises
-        ------
-        AirflowSkipException
-            If a gate failed; the reasons are in the log and in `ops.runs`.
-        """
-        if evaluation["publish"]:
-            return
-        from segmentation.runs import hold_run
-
-        hold_run(self.warehouse, self.run_id, evaluation["reasons"], self.now)
-        raise AirflowSkipException(
-            f"business day {self.day} is held, marketing keeps the labels of the last published night: "
-            + " ".join(evaluation["reasons"])
-        )
-
 
 def tonight(context: Context | None = None) -> Tonight:
     """Return the night of the running task.
@@ -106,12 +88,13 @@ def tonight(context: Context | None = None) -> Tonight:
     context = context or get_current_context()
     run, params = context["dag_run"], context["params"]
     configured, now = settings(), datetime.now(UTC)
+    # judged by the run's own time, not the task's: all tasks of a run, cleared ones too, have the same day
+    day = business_day(run.partition_key, params["business_day"], run.logical_date, run.run_after, configured.timezone)
+    # Airflow's log writes these with every line from here on
+    bind_contextvars(business_day=day.isoformat(), run_id=run.run_id)
     return Tonight(
         settings=configured,
-        # judged by the run's own time, not the task's: all tasks of a run, cleared ones too, have the same day
-        day=business_day(
-            run.partition_key, params["business_day"], run.logical_date, run.run_after, configured.timezone
-        ),
+        day=day,
         run_id=run.run_id,
         now=now,
         accept_unusual_day=params["accept_unusual_day"],

@@ -1,7 +1,8 @@
 """Days are a chain, so one run at a time, the earliest day first.
 
-`max_active_runs=1` says so to the scheduler, but Airflow does not count across a backfill and the scheduled
-runs, and a backfill brings its own number (10 unless told otherwise). So the first task of each run asks here.
+Airflow's `max_active_runs` cannot say so: it does not count across a backfill and the scheduled runs, a backfill
+brings its own number (10 unless told otherwise), and a held night that waits for an answer must not keep the others
+waiting. So the first task of each run asks here.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ _OVER = {
 }
 
 
-def take_turn(dag_id: str, run_id: str, day: date, first_task: str, last_task: str, warehouse: Engine) -> str:
+def take_turn(
+    dag_id: str, run_id: str, day: date, first_task: str, approval_task: str, last_task: str, warehouse: Engine
+) -> str:
     """Take the turn, unless another run goes before this one; parameters and result as of `waits_for`.
 
     Who looks and who takes is one run at a time: two that begin in the same second would else both see nobody.
@@ -39,13 +42,15 @@ def take_turn(dag_id: str, run_id: str, day: date, first_task: str, last_task: s
     statement = insert(turns).values(dag_id=dag_id, **taken)
     with named_warehouse_errors(warehouse), warehouse.begin() as connection:
         connection.execute(text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": f"turn:{dag_id}"})
-        reason = waits_for(dag_id, run_id, day, first_task, last_task, warehouse)
+        reason = waits_for(dag_id, run_id, day, first_task, approval_task, last_task, warehouse)
         if not reason:
             connection.execute(statement.on_conflict_do_update(index_elements=[turns.c.dag_id], set_=taken))
     return reason
 
 
-def waits_for(dag_id: str, run_id: str, day: date, first_task: str, last_task: str, warehouse: Engine) -> str:
+def waits_for(
+    dag_id: str, run_id: str, day: date, first_task: str, approval_task: str, last_task: str, warehouse: Engine
+) -> str:
     """Say which other run goes before this one.
 
     Parameters
@@ -54,8 +59,9 @@ def waits_for(dag_id: str, run_id: str, day: date, first_task: str, last_task: s
         The run that asks; it has entered itself in `ops.runs`.
     day : date
         Its business day.
-    first_task, last_task : str
-        Task ids: a run is under way when it has taken the turn, or the first has succeeded, and the last is not over.
+    first_task, approval_task, last_task : str
+        Task ids: a run is under way when it has taken the turn, or the first has succeeded, and the last is not over,
+        unless it waits for somebody to approve it.
     warehouse : Engine
         Where `ops.runs` tells the business days of the others.
 
@@ -68,12 +74,13 @@ def waits_for(dag_id: str, run_id: str, day: date, first_task: str, last_task: s
 
     if Airflow.get_dr_count(dag_id=dag_id, states=["running"]) <= 1:
         return ""
-    states = Airflow.get_task_states(dag_id=dag_id, task_ids=[first_task, last_task])
+    states = Airflow.get_task_states(dag_id=dag_id, task_ids=[first_task, approval_task, last_task])
     others = [
         other
         for other, tasks in states.items()
         if other != run_id
         and tasks.get(last_task) not in _OVER
+        and tasks.get(approval_task) != TaskInstanceState.AWAITING_INPUT
         and Airflow.get_dagrun_state(dag_id=dag_id, run_id=other) == "running"
     ]
     taken_by = _taken_by(warehouse, dag_id)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
@@ -13,12 +14,15 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from segmentation.config import settings
 from segmentation.connections import engine_for, named_errors
-from segmentation_airflow.tonight import tonight
+from segmentation.errors import SourceBehind
+from segmentation_airflow.tonight import Tonight, tonight
 from segmentation_airflow.turn import take_turn
 from segmentation_airflow.urls import SOURCE, WAREHOUSE, url_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from segmentation.evaluate.metric import Metric
 
 #: Seconds between two looks at the other runs: cheap, and what a backfill loses between two days.
 TURN_POLL_S = 3
@@ -34,10 +38,13 @@ class Look:
         In words: what is waited for, or how far the source is.
     wait_s : float
         Seconds until the next look; 0 = the night may begin.
+    hours_past : float
+        Hours by which the source's newest row is later than the end of the day; NaN while it was not asked.
     """
 
     message: str
     wait_s: float = 0
+    hours_past: float = nan
 
 
 @dataclass(frozen=True)
@@ -50,8 +57,8 @@ class Beginning:
         The run.
     day : str
         Its business day, ``YYYY-MM-DD``.
-    first_task, last_task : str
-        Ids of the tasks between which a run is under way.
+    first_task, approval_task, last_task : str
+        Ids of the tasks between which a run is under way, and of the one in which it may wait for somebody.
     accept_unusual_day : bool
         Whether an empty day is fine.
     """
@@ -60,6 +67,7 @@ class Beginning:
     run_id: str
     day: str
     first_task: str
+    approval_task: str
     last_task: str
     accept_unusual_day: bool
 
@@ -79,13 +87,15 @@ class Beginning:
         warehouse = engine_for(warehouse_url)
         try:
             with named_errors("warehouse", warehouse_url):
-                other = take_turn(self.dag_id, self.run_id, day, self.first_task, self.last_task, warehouse)
+                tasks = (self.first_task, self.approval_task, self.last_task)
+                other = take_turn(self.dag_id, self.run_id, day, *tasks, warehouse)
         finally:
             warehouse.dispose()
         if other:
             return Look(f"Waits for its turn: {other}.", TURN_POLL_S)
         freshness = assess_freshness(configured, day, url_of(SOURCE), datetime.now(UTC), self.accept_unusual_day)
-        return Look(freshness.message, 0 if freshness.state == "ready" else configured.extract.poll_s)
+        wait_s = 0 if freshness.state == "ready" else configured.extract.poll_s
+        return Look(freshness.message, wait_s, freshness.hours_past)
 
 
 class BeginTrigger(BaseTrigger):
@@ -131,13 +141,13 @@ class WaitForSource(BaseSensorOperator):
 
     Parameters
     ----------
-    last_task : str
-        Id of the DAG's last task; a run in which it is over is out of the way.
+    approval_task, last_task : str
+        Ids of tasks of the DAG: a run that waits in the one, or in which the other is over, is out of the way.
     """
 
-    def __init__(self, *, last_task: str, **kwargs: Any) -> None:
+    def __init__(self, *, approval_task: str, last_task: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.last_task = last_task
+        self.approval_task, self.last_task = approval_task, last_task
 
     def execute(self, context: Context, event: dict[str, str] | None = None) -> dict[str, str]:
         """Look; return when the night may begin, else look on in the triggerer.
@@ -157,11 +167,25 @@ class WaitForSource(BaseSensorOperator):
             run_id=night.run_id,
             day=night.day.isoformat(),
             first_task=self.task_id,
+            approval_task=self.approval_task,
             last_task=self.last_task,
             accept_unusual_day=night.accept_unusual_day,
         )
-        found = beginning.look()
+        from segmentation.evaluate.gates import freshness_gate
+
+        try:
+            found = beginning.look()
+        except SourceBehind as error:
+            _record(night, freshness_gate(error.hours_past, str(error), passed=False))
+            raise
         self.log.info("Business day %s. %s", night.day, found.message)
         if found.wait_s:
             self.defer(trigger=BeginTrigger(asdict(beginning), found.wait_s), method_name="execute")
+        _record(night, freshness_gate(found.hours_past, found.message, passed=True))
         return {"business_day": beginning.day, "message": found.message}
+
+
+def _record(night: Tonight, gate: Metric) -> None:
+    from segmentation.evaluate.metric import store
+
+    store(night.warehouse, night.day, night.run_id, (gate.step,), [gate])

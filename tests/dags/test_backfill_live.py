@@ -25,7 +25,7 @@ from segmentation.demo.watch import wait_for_dag
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1500), pytest.mark.xdist_group("live")]
 
 DAYS = [date(2026, 6, 10), date(2026, 6, 11), date(2026, 6, 12)]
-TASKS = ("wait_for_source", "extract", "validate", "features", "encode", "cluster", "evaluate", "publish")
+TASKS = ("wait_for_source", "extract", "validate", "features", "encode", "cluster", "evaluate", "approve", "publish")
 ALL_SUCCEEDED = dict.fromkeys(TASKS, "success")
 SETTINGS = {
     "SEGMENTATION_TIMEZONE": "Europe/Berlin",

@@ -3,14 +3,18 @@
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import Engine, make_url, text
+from tests.plugins.mailbox import Mailbox, mailbox
 
 from segmentation.calendar import day_interval
 from segmentation.catalog import EXTRACT_ROLE, NIGHTLY_DAG, PUBLISH_ROLE
@@ -22,7 +26,7 @@ pytestmark = pytest.mark.xdist_group("airflow")
 
 DAY = date(2026, 6, 20)
 WEEK_LATER = date(2026, 6, 27)
-TASKS = ("wait_for_source", "extract", "validate", "features", "encode", "cluster", "evaluate", "publish")
+TASKS = ("wait_for_source", "extract", "validate", "features", "encode", "cluster", "evaluate", "approve", "publish")
 ALL_SUCCEEDED = dict.fromkeys(TASKS, "success")
 #: As little training as makes a model, so that a test is quick.
 QUICK = {
@@ -60,6 +64,8 @@ class Place:
         dag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]).dags[NIGHTLY_DAG]
         for task in dag.tasks if retries is not None else ():
             task.retries, task.retry_delay = retries, timedelta(0)
+        # Airflow 3.3.2: dag.test() of a DAG with a deadline breaks after the last task; a scheduler has no such trouble
+        dag.deadline = None
         return dag.test(
             logical_date=None,
             run_conf={"business_day": day.isoformat()},
@@ -172,37 +178,200 @@ def test_no_password_is_in_xcoms_or_rendered_fields(first_night: tuple[Place, An
 
 
 def test_the_validate_task_links_to_its_data_docs(first_night: tuple[Place, Any]) -> None:
-    from airflow.api_fastapi.app import create_app
-    from fastapi.testclient import TestClient
-
     _, run = first_night
-    client = TestClient(create_app())
-    passwords = json.loads(Path(os.environ["AIRFLOW_HOME"], "simple_auth_manager_passwords.json.generated").read_text())
-    token = client.post("/auth/token", json={"username": "admin", "password": passwords["admin"]}).json()[
-        "access_token"
+    client = api()
+    links = client.get(f"/api/v2/dags/{NIGHTLY_DAG}/dagRuns/{run.run_id}/taskInstances/validate/links").json()[
+        "extra_links"
     ]
-    headers = {"Authorization": f"Bearer {token}"}
-    links = client.get(
-        f"/api/v2/dags/{NIGHTLY_DAG}/dagRuns/{run.run_id}/taskInstances/validate/links", headers=headers
-    ).json()["extra_links"]
-    page = client.get(links["Data Docs"], headers=headers)
+    page = client.get(links["Data Docs"])
     assert page.status_code == 200
     assert str(DAY) in page.text
 
 
-def test_a_gate_holds_the_night_and_the_labels_stay(
-    make_place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def held(make_place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Make a place with one published night, where a gate holds the next one; a customer comes in between."""
     place = make_place(**NO_MODEL)
     assert _states(place.run(DAY)) == ALL_SUCCEEDED
-    before = place.rows("select * from marts.customer_segments order by customer_id")
+    with place.shop.begin() as owner:
+        owner.execute(
+            text("insert into shop.customers (customer_id, created_at, updated_at) values (900001, :at, :at)"),
+            {"at": day_interval(WEEK_LATER, "Europe/Berlin").start},
+        )
     monkeypatch.setenv("SEGMENTATION_EVALUATE__MOVED_SHARE_LIMIT", "0")
-    run = place.run(WEEK_LATER)
+    return place
+
+
+@pytest.fixture
+def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+    """Return a webhook and a mail server that are told of bad nights."""
+    with mailbox() as box:
+        monkeypatch.setenv("AIRFLOW_CONN_SEGMENTATION_ALERT_WEBHOOK", box.webhook_connection)
+        monkeypatch.setenv("AIRFLOW_CONN_SEGMENTATION_ALERT_EMAIL", box.email_connection)
+        monkeypatch.setenv("SEGMENTATION_ALERTS__EMAIL_TO", "night@shop.example")
+        yield box
+
+
+class Person(threading.Thread):
+    """Somebody who looks at *Required actions* until there is a question, and answers it through Airflow's API."""
+
+    def __init__(self, answer: Callable[[TestClient, dict[str, Any]], None]) -> None:
+        super().__init__(daemon=True)
+        self.answer = answer
+        self.question: dict[str, Any] = {}
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        client = api()
+        try:
+            for _ in range(240):
+                open_ones = client.get(
+                    "/api/v2/dags/~/dagRuns/~/hitlDetails", params={"response_received": False}
+                ).json()["hitl_details"]
+                if open_ones:
+                    (self.question,) = open_ones
+                    self.answer(client, self.question)
+                    return
+                time.sleep(0.5)
+        except Exception as error:
+            self.error = error
+            # else the run would wait for ever
+            if self.question:
+                choose("Reject")(client, self.question)
+
+    def asked(self) -> dict[str, Any]:
+        """Return the question that was answered."""
+        self.join()
+        if self.error:
+            raise self.error
+        assert self.question, "nothing was asked"
+        return self.question
+
+
+def api() -> TestClient:
+    """Return a client of Airflow's API, logged in as admin."""
+    from airflow.api_fastapi.app import create_app
+
+    client = TestClient(create_app())
+    passwords = json.loads(Path(os.environ["AIRFLOW_HOME"], "simple_auth_manager_passwords.json.generated").read_text())
+    login = {"username": "admin", "password": passwords["admin"]}
+    client.headers["Authorization"] = f"Bearer {client.post('/auth/token', json=login).json()['access_token']}"
+    return client
+
+
+def choose(option: str) -> Callable[[TestClient, dict[str, Any]], None]:
+    """Return the answer ``option``, as the page *Required actions* sends it."""
+
+    def answer(client: TestClient, question: dict[str, Any]) -> None:
+        asked = question["task_instance"]
+        done = client.patch(
+            f"/api/v2/dags/{asked['dag_id']}/dagRuns/{asked['dag_run_id']}/taskInstances/{asked['task_id']}/-1/hitlDetails",
+            json={"chosen_options": [option], "params_input": {}},
+        )
+        assert done.status_code == 200, done.text
+
+    return answer
+
+
+def never(client: TestClient, question: dict[str, Any]) -> None:
+    """Give no answer: the next night begins, and Airflow's scheduler looks at the clock."""
+    from airflow.jobs.job import Job
+    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    waiting = None
+    while waiting is None:
+        # the question is there a moment before the task waits
+        time.sleep(0.5)
+        with create_session() as session:
+            waiting = session.query(TaskInstance).filter(TaskInstance.state == "awaiting_input").one_or_none()
+    with create_session() as session:
+        session.add(waiting)
+        until = waiting.trigger_timeout
+        midnight = until.astimezone(ZoneInfo("Europe/Berlin"))
+        assert midnight.time() < datetime.min.replace(minute=1).time()
+        assert until - datetime.now(UTC) <= timedelta(hours=25)
+        waiting.trigger_timeout = datetime.now(UTC) - timedelta(seconds=1)
+    SchedulerJobRunner(Job()).check_awaiting_input_timeouts()
+
+
+def _labels(place: Place) -> list[Any]:
+    return place.rows("select * from marts.customer_segments where not provisional order by customer_id")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(choose("Reject"), "Rejected by admin"), (never, "Rejected since nobody answered before the next night")],
+    ids=["rejected", "not answered"],
+)
+def test_a_held_night_that_nobody_approves_leaves_the_labels(
+    held: Place, answer: Callable[[TestClient, dict[str, Any]], None], said: str
+) -> None:
+    before = _labels(held)
+    seen: list[Any] = []
+
+    def look_and_answer(client: TestClient, question: dict[str, Any]) -> None:
+        seen.extend(held.rows("select status, message from ops.runs where status = 'held'"))
+        answer(client, question)
+
+    person = Person(look_and_answer)
+    person.start()
+    run = held.run(WEEK_LATER)
+    question = person.asked()
     assert _states(run) == ALL_SUCCEEDED | {"publish": "skipped"}
-    assert place.rows("select * from marts.customer_segments order by customer_id") == before
-    ledger = place.ledger(run.run_id)
+    assert _labels(held) == before
+    # while it waited the ledger told the same
+    assert [row.status for row in seen] == ["held"]
+    assert "changed segment" in seen[0].message
+    assert f"Served are the labels of {DAY}" in seen[0].message
+    assert str(WEEK_LATER) in question["subject"]
+    assert "changed segment" in question["body"]
+    assert question["defaults"] == ["Reject"]
+    ledger = held.ledger(run.run_id)
     assert ledger.status == "held"
+    assert ledger.message.startswith(said)
     assert "changed segment" in ledger.message
+
+
+def test_who_came_since_is_labelled_while_the_night_is_held(held: Place) -> None:
+    person = Person(choose("Reject"))
+    person.start()
+    held.run(WEEK_LATER)
+    person.asked()
+    rows = held.rows("select * from marts.customer_segments where provisional")
+    came = {row.customer_id: row for row in rows}
+    assert came["900001"].segment_name == "No order yet"
+    assert {(row.as_of, row.since) for row in rows} == {(DAY, WEEK_LATER)}
+    known = {tuple(row) for row in held.rows("select segment_id, name from marts.segments")}
+    assert {(row.segment_id, row.segment_name) for row in rows} <= known
+    assert held.rows(
+        "select count(*) from marts.customer_segment_history join marts.customer_segments using (customer_id) "
+        "where provisional"
+    ) == [(0,)]
+
+
+def test_an_approved_night_is_published_and_the_ledger_says_by_whom(held: Place, box: Mailbox) -> None:
+    person = Person(choose("Approve"))
+    person.start()
+    run = held.run(WEEK_LATER)
+    person.asked()
+    # told once, when the question was asked
+    ((post, _),) = box.posts
+    assert (post["kind"], post["business_day"], post["run_id"]) == ("held", str(WEEK_LATER), run.run_id)
+    assert "changed segment" in post["happened"]
+    assert post["served"] == f"the labels of {DAY}."
+    assert "Required actions" in post["do"]
+    assert len(box.mails) == 1
+    assert _states(run) == ALL_SUCCEEDED
+    ledger = held.ledger(run.run_id)
+    assert ledger.status == "published"
+    assert ledger.message.startswith("Approved by admin, although: ")
+    assert "changed segment" in ledger.message
+    assert held.rows("select distinct as_of, provisional from marts.customer_segments") == [(WEEK_LATER, False)]
+    assert held.rows("select consequence from ops.metrics where business_day = :day and not passed", day=WEEK_LATER)[
+        0
+    ].consequence.startswith("holds the publication")
 
 
 def test_what_no_retry_can_mend_fails_at_once(make_place: Callable[..., Place]) -> None:
@@ -295,8 +464,15 @@ def test_a_wrong_password_is_told_without_showing_it(
     assert "no-such-password" not in ledger.message
 
 
-def test_the_future_is_refused(make_place: Callable[..., Place]) -> None:
+def test_the_future_is_refused_and_told(make_place: Callable[..., Place], box: Mailbox, server: Server) -> None:
     place = make_place()
     run = place.run(datetime.now(UTC).date() + timedelta(days=3))
+    ((post, _),) = box.posts
+    assert post["kind"] == "failed"
+    assert "task wait_for_source failed: business day" in post["happened"]
+    assert post["served"] == "nothing: no night has been published yet."
+    assert [mail["Subject"] for mail in box.mails] == [post["text"].partition(".\n")[0]]
+    told = str(box.posts) + "".join(box.texts())
+    assert not [password for password in server.passwords.values() if password in told]
     assert _states(run)["wait_for_source"] == "failed"
     assert "has not ended in the shop's timezone" in place.ledger(run.run_id).message

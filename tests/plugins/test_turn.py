@@ -34,7 +34,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 def take(warehouse: Engine, run_id: str) -> str:
-    return take_turn(DAG, run_id, DAYS[run_id], "wait_for_source", "publish", warehouse)
+    return take_turn(DAG, run_id, DAYS[run_id], "wait_for_source", "approve", "publish", warehouse)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from segmentation_airflow.wait import Beginning, BeginTrigger
 
 
 def test_another_triggerer_goes_on_from_what_is_kept() -> None:
-    beginning = Beginning("segmentation_nightly", "run 1", "2017-10-01", "wait_for_source", "publish", False)
+    beginning = Beginning("segmentation_nightly", "run 1", "2017-10-01", "wait_for_source", "approve", "publish", False)
     path, kept = BeginTrigger(asdict(beginning), wait_s=60).serialize()
     again = import_string(path)(**json.loads(json.dumps(kept)))
     assert isinstance(again, BeginTrigger)
@@ -17,5 +17,15 @@ def test_another_triggerer_goes_on_from_what_is_kept() -> None:
 
 
 def test_what_is_kept_are_names_only() -> None:
-    _, kept = BeginTrigger(asdict(Beginning("dag", "run", "2017-10-01", "first", "last", True)), wait_s=3).serialize()
-    assert set(kept["beginning"]) == {"dag_id", "run_id", "day", "first_task", "last_task", "accept_unusual_day"}
+    _, kept = BeginTrigger(
+        asdict(Beginning("dag", "run", "2017-10-01", "first", "approve", "last", True)), wait_s=3
+    ).serialize()
+    assert set(kept["beginning"]) == {
+        "dag_id",
+        "run_id",
+        "day",
+        "first_task",
+        "approval_task",
+        "last_task",
+        "accept_unusual_day",
+    }

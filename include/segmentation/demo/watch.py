@@ -14,7 +14,7 @@ from segmentation.calendar import days_between
 from segmentation.catalog import NIGHTLY_DAG
 from segmentation.demo.stack import Api, memory_bytes
 
-TASKS = ("wait_for_source", "extract", "validate", "features", "encode", "cluster", "evaluate", "publish")
+TASKS = ("wait_for_source", "extract", "validate", "features", "encode", "cluster", "evaluate", "approve", "publish")
 _FINAL = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 

@@ -24,6 +24,7 @@ from segmentation.encoder.heads import HeadScale
 from segmentation.encoder.network import NETWORK_REVISION, build_network
 from segmentation.encoder.timelines import EVENT_VOCABULARY, NUMBERS
 from segmentation.encoder.windows import InputPreparation
+from segmentation.errors import DamagedModel
 from segmentation.lake import replacing
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.warehouse import models
@@ -205,12 +206,18 @@ def load_encoder(folder: Path, version: str) -> Encoder:
     ------
     FileNotFoundError
         If the registry does not hold the version.
+    DamagedModel
+        If its files are not those that the version was made from.
     """
-    stored = json.loads((folder / version / _SCHEMA).read_text())
-    preparation = InputPreparation.from_dict(json.loads((folder / version / _PREPARATION).read_text()))
-    scale = HeadScale.from_dict(stored["targets"])
+    schema, prepared = ((folder / version / name).read_text().removesuffix("\n") for name in (_SCHEMA, _PREPARATION))
+    # numbers and JSON only: a file that was put there cannot run anything, and is told by its hash
     with np.load(folder / version / _WEIGHTS) as file:
         weights = [file[name] for name in sorted(file.files)]
+    if not version.endswith(_content_hash(weights, schema, prepared)[:12]):
+        raise DamagedModel(version, folder)
+    stored = json.loads(schema)
+    preparation = InputPreparation.from_dict(json.loads(prepared))
+    scale = HeadScale.from_dict(stored["targets"])
     network = new_network(stored["schema"], preparation, scale)
     network.set_weights(weights)
     expectations = {name: Expectation.from_dict(table) for name, table in stored["expectations"].items()}

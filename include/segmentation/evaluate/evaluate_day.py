@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, select
 
 from segmentation import warehouse as tables
 from segmentation.catalog import NO_ORDER_SEGMENT, RFM
@@ -22,7 +21,6 @@ from segmentation.clusters.fitted import Fitted, nearest, refit
 from segmentation.clusters.inputs import (
     Outlook,
     read_cutoffs,
-    read_no_order,
     read_outlook,
     read_static,
     read_targets,
@@ -34,8 +32,19 @@ from segmentation.clusters.taste_space import read_next_spend
 from segmentation.config import Settings
 from segmentation.connections import named_errors
 from segmentation.encoder.heads import BEHAVIOUR_HEADS
-from segmentation.evaluate.baselines import KMEANS_RFM, RFM_GRID, baseline_labels
+from segmentation.evaluate.baselines import RFM_GRID, baseline_labels
+from segmentation.evaluate.drift import Drifts, feature_drift, input_drift
 from segmentation.evaluate.futures import lake_future, of_customers
+from segmentation.evaluate.gates import (
+    MODEL,
+    drift_gates,
+    held_out_loss_gate,
+    labelled_gate,
+    movement_gates,
+    smallest_share_gate,
+    usefulness_gate,
+)
+from segmentation.evaluate.metric import CLUSTER_STEP, EVALUATE_STEP, Metric, store
 from segmentation.evaluate.usefulness import Usefulness, category_bits, score_segments
 
 if TYPE_CHECKING:
@@ -43,9 +52,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CLUSTER_STEP = "cluster"
-EVALUATE_STEP = "evaluate"
-MODEL = "model"
 TASTE = "taste"
 #: Held-out customers under which all customers of the matured window are scored instead.
 FEWEST_HELD_OUT = 100
@@ -66,19 +72,6 @@ class Evaluation:
     publish: bool
     reasons: list[str] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One row of `ops.metrics`; ``passed`` is None for a figure that is no gate."""
-
-    metric: str
-    value: float
-    scope: str = ""
-    threshold: float | None = None
-    passed: bool | None = None
-    detail: str = ""
-    step: str = EVALUATE_STEP
 
 
 def evaluate_day(
@@ -128,24 +121,33 @@ def evaluate_day(
         published = _matured_publication(warehouse, day, settings.features.horizon_days)
     if published is not None:
         scored |= _published(settings, *published)
+    movement = _movement(segmentation, labels)
+    (ari,) = [metric.value for metric in movement if metric.metric == "ari_to_base"]
+    inputs = input_drift(settings.lake, day, settings.evaluate)
+    described = feature_drift(settings.lake, day, base.business_day if base else None, settings.evaluate)
+    with named_errors("warehouse", url):
+        loss = held_out_loss_gate(settings, day, segmentation.model_version, warehouse)
     gates = [
-        _labelled_gate(settings, day, labels, static),
-        _share_gate(settings, segmentation, labels),
-        _moved_gate(settings, day, segmentation, labels, before[0] if before else None),
-        _usefulness_gate(settings, segmentation, scored, note),
+        labelled_gate(settings, day, labels, static),
+        smallest_share_gate(settings, segmentation, labels),
+        *movement_gates(settings, day, segmentation, labels, before[0] if before else None, ari),
+        usefulness_gate(settings, segmentation, scored, note),
+        loss,
+        *drift_gates("input", inputs),
+        *drift_gates("feature", described),
     ]
     metrics = [
         *_candidates(segmentation),
         *_shape(settings, segmentation, labels, static, outlook),
-        *_movement(segmentation, labels),
+        *movement,
         *_tastes(segmentation, labels, before[1] if before else None),
         *_category_bits(settings, day, segmentation, outlook, labelled),
         *_rules(segmentation),
         *(metric for scope, score in scored.items() for metric in _scores(scope, score, note)),
         *gates,
     ]
-    with named_errors("warehouse", url):
-        _store(warehouse, day, run_id, metrics)
+    # every column's drift is for whoever looks into it: too much for the result
+    store(warehouse, day, run_id, (CLUSTER_STEP, EVALUATE_STEP), [*metrics, *_drifts(inputs, described)])
     reasons = [gate.detail for gate in gates if gate.passed is False]
     for gate in gates:
         logger.info("%s: %s %s", day, "passed" if gate.passed is not False else "FAILED", gate.detail)
@@ -319,6 +321,16 @@ def _movement(segmentation: Segmentation, labels: pd.DataFrame) -> list[Metric]:
     return [Metric(name, value, detail=compared) for name, value in figures.items()]
 
 
+def _drifts(*found: Drifts) -> list[Metric]:
+    """Return the figure of every column that was compared, whatever the gates say."""
+    return [
+        Metric(name, column.value, column.column, detail=f"compared with {drifts.basis}; limit {column.limit:.2f}")
+        for drifts in found
+        for name, columns in (("null_share_change", drifts.nulls), ("psi", drifts.distributions))
+        for column in columns
+    ]
+
+
 def _tastes(segmentation: Segmentation, labels: pd.DataFrame, before: pd.DataFrame | None) -> list[Metric]:
     """Count how many tastes there are, why, who has one, and how many customers have another one than before."""
     count = len(segmentation.active_tastes)
@@ -398,107 +410,3 @@ def _candidates(segmentation: Segmentation) -> list[Metric]:
         # a grouping that was refused early has few figures, but always the first
         if name == figures[0] or candidate[name] is not None
     ]
-
-
-def _labelled_gate(settings: Settings, day: date, labels: pd.DataFrame, static: pd.DataFrame) -> Metric:
-    known = {*static["customer_id"], *read_no_order(settings.lake, day)}
-    labelled = set(labels["customer_id"])
-    right = labelled == known and len(labels) == len(known) and bool(labels["segment_id"].notna().all())
-    detail = (
-        f"{len(labels)} labels for {len(known)} known customers"
-        if right
-        else f"{len(labels)} labels for {len(known)} known customers ({len(known - labelled)} without a label, "
-        f"{len(labelled - known)} unknown): clear the task `features` of this run"
-    )
-    return Metric("gate_customers_labelled", float(len(labels)), "", float(len(known)), right, detail)
-
-
-def _share_gate(settings: Settings, segmentation: Segmentation, labels: pd.DataFrame) -> Metric:
-    shares = labels.loc[labels["segment_id"] != NO_ORDER_SEGMENT, "segment_id"].value_counts(normalize=True)
-    smallest = float(shares.min()) if len(shares) == segmentation.k else 0.0
-    if segmentation.algorithm == RFM:
-        detail = f"smallest segment {smallest:.1%}; RFM segments may be small"
-        return Metric("gate_smallest_share", smallest, detail=detail)
-    # the search asks for the whole of it; between searches segments may shrink a little before a search is due
-    limit = settings.clusters.minimum_share / 2
-    passed = smallest >= limit
-    detail = f"smallest segment {smallest:.1%} of the customers, limit {limit:.1%}"
-    if not passed:
-        detail += ". Run the day with search = true to look for the number of segments anew"
-    return Metric("gate_smallest_share", smallest, "", limit, passed, detail)
-
-
-def _moved_gate(
-    settings: Settings, day: date, segmentation: Segmentation, labels: pd.DataFrame, before: Segmentation | None
-) -> Metric:
-    known = labels[labels["previous_segment_id"].notna()]
-    moved = _share(known["moved"].isin(("behaviour", "relabelling")))
-    if before is None or not len(known):
-        return Metric("gate_moved_share", float("nan"), detail="no labels before, so nobody can have moved")
-    if before.algorithm != segmentation.algorithm and RFM in (before.algorithm, segmentation.algorithm):
-        # the two kinds share no segment: held, such a night would be compared again tomorrow, and held for ever
-        change = (
-            "the shop had RFM segments before and has a model now"
-            if before.algorithm == RFM
-            else f"the shop had a model's segments before and has RFM segments now ({segmentation.reason})"
-        )
-        return Metric("gate_moved_share", moved, detail=f"{moved:.1%} have a new label, as expected: {change}")
-    nights = (day - date.fromisoformat(before.business_day)).days
-    # so many may move every night; those who stay through several nights are the product
-    limit = 1.0 - (1.0 - settings.evaluate.moved_share_limit) ** nights
-    passed = moved <= limit
-    detail = f"{moved:.1%} of customers changed segment since {before.business_day}, limit {limit:.1%}"
-    if not passed:
-        detail += (
-            f" ({segmentation.reason}). If that is wanted, run the day once with "
-            f"SEGMENTATION_EVALUATE__MOVED_SHARE_LIMIT={math.ceil(moved * 100) / 100:g}"
-        )
-    return Metric("gate_moved_share", moved, "", limit, passed, detail)
-
-
-def _usefulness_gate(
-    settings: Settings, segmentation: Segmentation, scored: dict[str, Usefulness], note: str
-) -> Metric:
-    name = "gate_usefulness"
-    if segmentation.algorithm == RFM:
-        value = scored[MODEL].score if scored else float("nan")
-        return Metric(name, value, detail="RFM segments are published: they are the baseline")
-    # segments are judged by what they were made for
-    figures = {scope: of.manners_r2 if segmentation.manners else of.score for scope, of in scored.items()}
-    what = " of how customers order and visit" if segmentation.manners else ""
-    if not math.isfinite(figures.get(MODEL, float("nan"))):
-        return Metric(name, float("nan"), detail=f"not measured: {note}")
-    model = figures[MODEL]
-    best = max((RFM_GRID, KMEANS_RFM), key=lambda scope: np.nan_to_num(figures[scope], nan=-1.0))
-    limit = figures[best] - settings.evaluate.usefulness_margin
-    passed = model >= limit
-    detail = f"the model's segments foretell {model:.3f}{what}, the best baseline ({best}) {figures[best]:.3f} ({note})"
-    if not passed:
-        detail += (
-            f"; that is more than {settings.evaluate.usefulness_margin:g} less. Look at the encoder's losses in "
-            "ops.models; a cold start may help"
-        )
-    return Metric(name, model, "", limit, passed, detail)
-
-
-def _store(warehouse: Engine, day: date, run_id: str, metrics: Sequence[Metric]) -> None:
-    rows = [
-        {
-            "business_day": day,
-            "step": m.step,
-            "metric": m.metric,
-            "scope": m.scope,
-            "value": m.value if math.isfinite(m.value) else None,
-            "threshold": m.threshold,
-            "passed": m.passed,
-            "detail": m.detail,
-            "run_id": run_id,
-        }
-        for m in metrics
-    ]
-    table = tables.metrics
-    with warehouse.begin() as connection:
-        connection.execute(
-            delete(table).where(table.c.business_day == day, table.c.step.in_((CLUSTER_STEP, EVALUATE_STEP)))
-        )
-        connection.execute(insert(table), rows)

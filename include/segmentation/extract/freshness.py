@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from math import nan
 from typing import Literal
 
 from segmentation.calendar import day_interval, require_past, shop_timezone
@@ -17,6 +18,7 @@ from segmentation.extract.source import Source, day_literals, load_sql, open_sou
 
 #: Days before the newest row whose mean tells how many orders a day usually has.
 _USUAL_DAYS = 28
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,14 @@ class Freshness:
         Local time of the newest order or event; ``never`` for an empty shop.
     message
         Why, and until when, in words.
+    hours_past
+        Hours by which that row is later than the end of the day; NaN for an empty shop.
     """
 
     state: Literal["ready", "waiting"]
     newest: str
     message: str
+    hours_past: float = nan
 
 
 @dataclass(frozen=True)
@@ -89,13 +94,14 @@ def assess_freshness(
         look = _look(source, layout, day, now, settings.timezone)
         usual = _usual_orders(source, layout, look.newest_at) if look.newest_at is not None else None
     newest = _local(look.newest_at, settings.timezone) if look.newest_at is not None else "never"
+    past = nan if look.newest_at is None else (look.newest_at - day_interval(day, settings.timezone).end) / _HOUR
     if look.newest_at is not None and look.newest_at >= day_interval(day, settings.timezone).end:
-        return Freshness("ready", newest, f"the source goes past the end of {day}: its newest row is of {newest}")
+        return Freshness("ready", newest, f"the source goes past the end of {day}: its newest row is of {newest}", past)
     give_up = _hour_after(day, settings.extract.give_up_hour, settings.timezone)
     enough = min(_hour_after(day, settings.extract.ready_hour, settings.timezone), give_up)
     if look.day_has_rows and now >= enough:
         return Freshness(
-            "ready", newest, f"the source has rows of {day}, and it is past {_local(enough, settings.timezone)}"
+            "ready", newest, f"the source has rows of {day}, and it is past {_local(enough, settings.timezone)}", past
         )
     if now < give_up:
         until = enough if look.day_has_rows else give_up
@@ -103,15 +109,16 @@ def assess_freshness(
             "waiting",
             newest,
             f"waiting for rows past the end of {day}, until {_local(until, settings.timezone)}; newest row: {newest}",
+            past,
         )
     if accept_unusual_day:
-        return Freshness("ready", newest, f"no rows of {day} or later; accepted as an unusual day")
+        return Freshness("ready", newest, f"no rows of {day} or later; accepted as an unusual day", past)
     expected = settings.checks.empty_day_expected_rows
     if usual is not None and usual <= expected:
         return Freshness(
-            "ready", newest, f"no rows of {day} or later, which is usual for a shop of {usual:.1f} orders a day"
+            "ready", newest, f"no rows of {day} or later, which is usual for a shop of {usual:.1f} orders a day", past
         )
-    raise SourceBehind(day, newest, _local(give_up, settings.timezone))
+    raise SourceBehind(day, newest, _local(give_up, settings.timezone), past)
 
 
 def _look(source: Source, layout: SourceLayout, day: date, now: datetime, timezone: str) -> _Look:

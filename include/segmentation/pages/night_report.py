@@ -91,8 +91,9 @@ def publish_with_report(
     warehouse: Engine,
     run_id: str,
     now: datetime,
+    note: str = "",
 ) -> PublishResult:
     """Publish a night as `publish_night` does, with its arguments, result and errors; then write its report."""
-    published = publish_night(settings, day, segmentation_version, base, warehouse, run_id, now)
+    published = publish_night(settings, day, segmentation_version, base, warehouse, run_id, now, note)
     keep_report(settings, day, warehouse)
     return published

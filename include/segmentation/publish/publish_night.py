@@ -104,6 +104,7 @@ def publish_night(
     warehouse: Engine,
     run_id: str,
     now: datetime,
+    note: str = "",
 ) -> PublishResult:
     """Publish the labels of a business day.
 
@@ -126,6 +127,8 @@ def publish_night(
         Key in `ops.runs`.
     now : datetime
         The present instant, timezone-aware.
+    note : str
+        Kept as the run's message: who let a held night go out.
 
     Returns
     -------
@@ -165,10 +168,8 @@ def publish_night(
         read_consent(duck, settings, day)
 
         with named_warehouse_errors(warehouse), warehouse.begin() as connection:
-            _set_limits(connection, settings)
-            connection.execute(text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": _LOCK})
-            _run_file(connection, "create_tonight.sql")
-            _copy_labels(connection, duck)
+            begin_publication(connection, settings)
+            copy_labels(connection, duck)
             following = _next_published(connection, day)
             _rewrite_history(connection, customer_segment_history, "changed", "stays", day, run_id, following)
             _rewrite_history(
@@ -186,7 +187,7 @@ def publish_night(
             _rewrite_described(connection, segments, segment_profiles, known, day, is_newest=following is None)
             _rewrite_described(connection, tastes, customer_taste_history, liked, day, is_newest=following is None)
             if following is None:
-                _run_file(
+                run_file(
                     connection,
                     "replace_current.sql",
                     day=day,
@@ -196,7 +197,7 @@ def publish_night(
                 )
                 replace_interests(connection, duck, day)
             else:
-                _run_file(connection, "refresh_current.sql")
+                run_file(connection, "refresh_current.sql")
             explain_changes(connection, settings, day, run_id, base, _inputs_version(settings, day))
             before = runs.publish_run(
                 connection,
@@ -208,6 +209,7 @@ def publish_night(
                 inputs=_inputs_version(settings, day),
                 customers=customers,
                 now=now,
+                note=note,
             )
             stale = runs.refresh_stale(connection, settings.lake)
             newest = connection.execute(_NEWEST_DAY).scalar_one()
@@ -279,7 +281,8 @@ def _require_described(day: date, what: str, used: set[int], known: Sequence[Map
         )
 
 
-def _set_limits(connection: Connection, settings: Settings) -> None:
+def begin_publication(connection: Connection, settings: Settings) -> None:
+    """Wait for the turn to write labels, not for ever, and make the temporary table tonight for them."""
     limits = {
         "lock_timeout": f"{settings.publish.lock_timeout_s}s",
         "statement_timeout": f"{settings.publish.statement_timeout_s}s",
@@ -290,9 +293,12 @@ def _set_limits(connection: Connection, settings: Settings) -> None:
     }
     for name, value in limits.items():
         connection.execute(text("select set_config(:name, :value, true)"), {"name": name, "value": value})
+    connection.execute(text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": _LOCK})
+    run_file(connection, "create_tonight.sql")
 
 
-def _copy_labels(connection: Connection, duck: DuckDBPyConnection) -> None:
+def copy_labels(connection: Connection, duck: DuckDBPyConnection) -> None:
+    """Fill tonight from the views labels and consent."""
     copy_rows(connection, duck.sql(_LABELS_AS_TEXT), "tonight")
     connection.exec_driver_sql("analyze tonight")
 
@@ -366,7 +372,8 @@ def _rewrite_described(
         connection.execute(insert(table), [rows[number] for number in sorted(rows)])
 
 
-def _run_file(connection: Connection, file: str, **parameters: Any) -> None:
+def run_file(connection: Connection, file: str, **parameters: Any) -> None:
+    """Run the statements of an SQL file beside this module, with bound parameters."""
     connection.exec_driver_sql((_SQL / file).read_text(), parameters or None)
 
 

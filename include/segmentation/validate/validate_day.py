@@ -19,6 +19,7 @@ from segmentation.calendar import day_interval, require_past
 from segmentation.catalog import CHECKED, DAILY_TABLES, EVENTS, ORDERS, RATES, RAW, SNAPSHOT_TABLES
 from segmentation.config import Settings
 from segmentation.errors import CheckFailed, MissingInput, MissingRate
+from segmentation.evaluate.metric import STOPS, VALIDATE_STEP, Metric, store
 from segmentation.lake import Lake
 from segmentation.rates.conversion import open_conversion
 from segmentation.validate import suites
@@ -108,6 +109,8 @@ class _Run:
     counts: dict[str, TableCounts] = field(default_factory=dict)
     results: dict[str, ExpectationSuiteValidationResult] = field(default_factory=dict)
     manifests: list[tuple[Path, dict[str, Any]]] = field(default_factory=list)
+    #: The run's day in figures, of the tables that have a usual volume.
+    counted: list[DayFigures] = field(default_factory=list)
 
     @property
     def failures(self) -> list[Finding]:
@@ -199,6 +202,7 @@ def validate_day(
         _check_batch(run, batch)
     docs = _write_docs(run, days)
     record(warehouse, day, run_id, run.checks.values(), days, run.set_aside)
+    store(warehouse, day, run_id, (VALIDATE_STEP,), [_volume_gate(run, figures) for figures in run.counted])
     for manifest, content in run.manifests:
         lake.write_json(content, manifest)
     if run.failures:
@@ -317,9 +321,22 @@ def _judge_days(run: _Run, figures: list[DayFigures]) -> None:
         if day.day != run.day:
             continue
         run.results["days"] = checked.result
+        if day.table in run.volumes:
+            run.counted.append(day)
         said = {finding.check for finding in checked.findings if finding.table == day.table}
         if day.table == ORDERS and not day.rows and suites.DAY_NOT_EMPTY not in said:
             run.warnings.append(f"{day.table}: {unusual(day)}")
+
+
+def _volume_gate(run: _Run, day: DayFigures) -> Metric:
+    """Say whether the day has about as many rows as usual, as the day suite found."""
+    odd = [one for one in run.findings if (one.day, one.table) == (day.day, day.table) and one.check in suites.UNUSUAL]
+    accepted = bool(odd) and all(one.level == "note" for one in odd)
+    detail = unusual(day) + ("; taken as it is, as the run was started with accept_unusual_day" if accepted else "")
+    usual = day.usual
+    limit = None if usual is None else usual.at_most if day.volume > usual.at_most else usual.at_least
+    passed = None if usual is None else accepted or not odd
+    return Metric("gate_volume", float(day.volume), day.table, limit, passed, detail, VALIDATE_STEP, STOPS)
 
 
 def _judge_rates(run: _Run, tables: Mapping[str, CheckedTable]) -> None:

@@ -23,6 +23,7 @@ from segmentation.encoder.registry import (
 )
 from segmentation.encoder.runtime import start_tensorflow
 from segmentation.encoder.windows import InputPreparation
+from segmentation.errors import DamagedModel
 from segmentation.features.prepare import FeaturePreparation
 
 pytestmark = pytest.mark.xdist_group("encoder")
@@ -58,6 +59,21 @@ def test_what_is_loaded_is_what_was_saved(settings: Settings, encoder: Encoder) 
     assert again.expectations["spend"].to_dict() == encoder.expectations["spend"].to_dict()
     assert schema_hash(again.schema) == schema_hash(encoder.schema)
     assert why_not_continue(settings, version) == ""
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "schema.json", "preparation.json"])
+def test_a_stored_model_that_was_changed_is_refused(settings: Settings, encoder: Encoder, name: str) -> None:
+    version = save_encoder(settings.models, DAY, encoder, {})
+    file = settings.models / version / name
+    if name == "weights.npz":
+        with np.load(file) as stored:
+            weights = dict(stored)
+        weights["000"] = weights["000"] + 1
+        np.savez(file, **weights)
+    else:
+        file.write_text(file.read_text().replace("0", "1", 1))
+    with pytest.raises(DamagedModel, match=f"model {version} in .* is not what was stored there"):
+        load_encoder(settings.models, version)
 
 
 def test_equal_content_is_stored_once_and_other_weights_are_another_version(

@@ -102,6 +102,86 @@ def test_too_many_movers_are_held(make_shop: MakeShop, warehouse: Engine, share:
         assert "SEGMENTATION_EVALUATE__MOVED_SHARE_LIMIT=0.4" in verdict.reasons[0]
 
 
+def test_groups_that_are_cut_anew_are_held(make_shop: MakeShop, warehouse: Engine) -> None:
+    shop = make_shop()
+    first = recluster(shop.settings, shop.day, None).segmentation_version
+    base = _relabelled(shop, first, 0.24)
+    folder = shop.settings.lake.path("segmentations", day=shop.day)
+    (version,) = [p.name.removeprefix("version=") for p in folder.iterdir() if p.name != f"version={first}"]
+    before = _night(base, shop.day - timedelta(days=1))
+    asked = (shop.day, version, before, warehouse, "run 1")
+    verdict = evaluate_day(shop.settings, *asked)
+    assert verdict.publish
+    ari = verdict.metrics["gate_ari"]
+    assert 0.4 < ari < 0.9
+    strict = shop.settings.evaluate.model_copy(update={"ari_limit": ari + 0.01})
+    verdict = evaluate_day(shop.settings.model_copy(update={"evaluate": strict}), *asked)
+    (reason,) = verdict.reasons
+    assert f"adjusted Rand index {ari:.2f} to 2026-05-28 (1 = the same groups), limit {ari + 0.01:.2f}" in reason
+
+
+def _trained(warehouse: Engine, run: str, day: Any, version: str, loss: float, status: str = "published") -> None:
+    """Enter a night and its model."""
+    at = datetime(2026, 5, 1, tzinfo=UTC)
+    model = {"model_version": version, "trained_through": day, "family": "cnn", "schema_hash": "s", "metrics": {}}
+    with warehouse.begin() as connection:
+        connection.execute(
+            insert(tables.models), model | {"held_out_loss": loss, "path": version, "run_id": run, "created_at": at}
+        )
+        if status:
+            row = {"run_id": run, "business_day": day, "status": status, "started_at": at, "model_version": version}
+            connection.execute(insert(tables.runs), row)
+
+
+@pytest.mark.parametrize(("loss", "publish"), [(0.62, True), (0.63, False), (float("nan"), False)])
+def test_an_encoder_that_errs_more_than_in_the_nights_before_is_held(
+    make_shop: MakeShop, warehouse: Engine, loss: float, publish: bool
+) -> None:
+    shop = make_shop()
+    version = recluster(shop.settings, shop.day, None).segmentation_version
+    for back, before in ((1, 0.5), (2, 0.4), (3, 0.6)):
+        _trained(warehouse, f"run {back}", shop.day - timedelta(days=back), f"m{back}", before)
+    # a night that was not published says nothing about what is usual
+    _trained(warehouse, "run 4", shop.day - timedelta(days=4), "m4", 99.0, "failed")
+    _trained(warehouse, "run 0", shop.day, "2026-01-01-abc", loss, "")
+    verdict = evaluate_day(shop.settings, shop.day, version, None, warehouse, "run 0")
+    assert verdict.publish is publish
+    gate = _metrics(warehouse).loc[("gate_held_out_loss", "")]
+    assert gate["threshold"] == pytest.approx(0.5 * 1.25)
+    assert gate["consequence"] == "holds the publication until somebody approves or rejects it"
+    assert "0.5000 in the nights before (3, median)" in gate["detail"]
+
+
+def test_every_gate_says_what_it_measured_what_is_allowed_and_what_follows(
+    make_shop: MakeShop, warehouse: Engine
+) -> None:
+    shop = make_shop()
+    version = recluster(shop.settings, shop.day, None).segmentation_version
+    evaluate_day(shop.settings, shop.day, version, None, warehouse, "run 1")
+    found = _metrics(warehouse)
+    gates = found[found.index.get_level_values("metric").str.startswith("gate_")]
+    assert set(gates.index.get_level_values("metric")) == {
+        f"gate_{name}"
+        for name in (
+            "customers_labelled",
+            "smallest_share",
+            "moved_share",
+            "ari",
+            "usefulness",
+            "held_out_loss",
+            "input_nulls",
+            "input_drift",
+            "feature_nulls",
+            "feature_drift",
+        )
+    }
+    assert (gates["detail"] != "").all()
+    assert (gates["consequence"] != "").all()
+    judged = gates[gates["passed"].notna()]
+    assert judged["threshold"].notna().all()
+    assert judged["value"].notna().all()
+
+
 def test_a_lost_customer_and_a_tiny_segment_are_held(make_shop: MakeShop, warehouse: Engine) -> None:
     shop = make_shop()
     found, labels = segmentation_file.read(

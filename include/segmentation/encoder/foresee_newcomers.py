@@ -1,0 +1,53 @@
+"""What an earlier night's model foresees for customers who came since."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from segmentation.catalog import FEATURES
+from segmentation.config import Settings
+
+
+def foresee_newcomers(settings: Settings, day: date, model_version: str, customers: Collection[str]) -> pd.DataFrame:
+    """Return the outlook of some customers as of ``day`` by a model that is in the registry; nothing is trained.
+
+    Parameters
+    ----------
+    settings : Settings
+        All settings; the day's features are read.
+    day : date
+        Business day.
+    model_version : str
+        A model whose schema is today's, see `registry.why_not_continue`.
+    customers : collection of str
+        Who; customers without features are left out.
+
+    Returns
+    -------
+    DataFrame
+        Columns as of `outlook.foresee`, one row per customer, sorted by ``customer_id``.
+    """
+    import pyarrow as pa
+
+    from segmentation.encoder.outlook import foresee
+    from segmentation.encoder.registry import load_encoder
+    from segmentation.encoder.runtime import start_tensorflow
+    from segmentation.encoder.train_encoder import predictor
+    from segmentation.encoder.windows import choose
+
+    start_tensorflow(settings.encoder)
+    encoder = load_encoder(settings.models, model_version)
+    predict = predictor(encoder.network, settings.features.sequence_length)
+    wanted = set(customers)
+    found = []
+    for file in sorted(settings.lake.path(FEATURES, day=day).glob("bucket=*/static.parquet")):
+        bucket = encoder.preparation.read(file.parent)
+        rows = np.flatnonzero([key in wanted for key in bucket.customer_ids])
+        if len(rows):
+            found.append(foresee(choose(bucket, rows), encoder, predict, settings.encoder.held_out_share))
+    table = pa.concat_tables(found).to_pandas() if found else pd.DataFrame({"customer_id": []})
+    return table.sort_values("customer_id", ignore_index=True)
