@@ -149,6 +149,7 @@ def test_a_held_night_waits_for_an_answer_and_keeps_no_other_waiting(api: Api, s
 
     # somebody thinks better of it: cleared, the task asks again
     cleared = {"dag_run_id": following.run_id, "task_ids": ["approve"], "include_downstream": True, "dry_run": False}
+    cleared |= {"only_failed": False}
     api.call("POST", f"/dags/{NIGHTLY_DAG}/clearTaskInstances", json=cleared)
     following.wait_until_asked()
     following.answer("Approve")
