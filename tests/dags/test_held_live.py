@@ -113,6 +113,8 @@ class Night:
         _until(lambda: self.tasks["approve"] == "awaiting_input", f"{self.day} asked")
 
     def answer(self, option: str) -> None:
+        # nobody answers within the second; Airflow 3.3.2 then kills the task that is just ending, and asks again
+        time.sleep(8)
         asked = {"chosen_options": [option], "params_input": {}}
         self.api.call("PATCH", f"{self.path}/taskInstances/approve/-1/hitlDetails", json=asked)
 
