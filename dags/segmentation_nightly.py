@@ -24,6 +24,7 @@ from segmentation_airflow.approval import AskIfHeld
 from segmentation_airflow.assets import CUSTOMER_SEGMENTS, announce
 from segmentation_airflow.deadline import PUBLISHED_IN_TIME
 from segmentation_airflow.form import FORM
+from segmentation_airflow.lineage import marts_tables, shop_tables
 from segmentation_airflow.links import with_data_docs, with_report
 from segmentation_airflow.schedule import BEGINNING, after_each_day, end_of_schedule
 from segmentation_airflow.step import DEFAULTS, Report, step
@@ -31,7 +32,7 @@ from segmentation_airflow.tonight import Tonight, base_of, report
 from segmentation_airflow.wait import WaitForSource
 
 
-@step(execution_timeout=timedelta(hours=12))
+@step(reads=shop_tables, execution_timeout=timedelta(hours=12))
 def extract(night: Tonight) -> Report:
     """Copy the day out of the shop, with older days whose rows changed; the first time, the whole history."""
     from segmentation.extract.extract_day import extract_day
@@ -83,7 +84,7 @@ def evaluate(night: Tonight, built: Report, labels: Report) -> Report:
     return report(evaluate_day(night.settings, night.day, *asked))
 
 
-@step(outlets=[CUSTOMER_SEGMENTS])
+@step(writes=marts_tables, outlets=[CUSTOMER_SEGMENTS])
 def publish(night: Tonight, built: Report, labels: Report, approval: Report) -> Report:
     """Write the tables in one transaction, then the report."""
     from segmentation.pages.night_report import publish_with_report

@@ -13,6 +13,7 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, task
 
 from segmentation.errors import SegmentationError, Terminal
 from segmentation_airflow.alerts import TellOfNight
+from segmentation_airflow.lineage import Tables, note_lineage, nothing
 from segmentation_airflow.tonight import Report, tonight
 
 if TYPE_CHECKING:
@@ -29,11 +30,15 @@ RETRY_POLICY = ExceptionRetryPolicy(
 )
 
 
-def step(**operator: Any) -> Callable[[Callable[..., Report]], Callable[..., PlainXComArg]]:
+def step(
+    reads: Tables = nothing, writes: Tables = nothing, **operator: Any
+) -> Callable[[Callable[..., Report]], Callable[..., PlainXComArg]]:
     """Make a task of a function whose first parameter is the night; the others come from tasks before it.
 
     Parameters
     ----------
+    reads, writes : callable
+        Name the tables of the task, for lineage.
     **operator
         Arguments of the Airflow task.
     """
@@ -41,7 +46,10 @@ def step(**operator: Any) -> Callable[[Callable[..., Report]], Callable[..., Pla
     def decorate(function: Callable[..., Report]) -> Callable[..., PlainXComArg]:
         @wraps(function)
         def run(*args: Report, **kwargs: Report) -> Report:
-            return function(tonight(), *args, **kwargs)
+            night = tonight()
+            found = function(night, *args, **kwargs)
+            note_lineage(night, reads, writes)
+            return found
 
         signature = inspect.signature(function)
         run.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]

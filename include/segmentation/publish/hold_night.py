@@ -18,6 +18,8 @@ from segmentation.runs import PublishedNight
 from segmentation.warehouse import customer_segments
 from segmentation.warehouse import runs as runs_table
 
+_NEWEST_DAY = select(func.max(runs_table.c.business_day)).where(runs_table.c.status == runs.PUBLISHED)
+
 
 @dataclass(frozen=True)
 class HoldResult:
@@ -96,14 +98,16 @@ def hold_night(
 def _label_newcomers(settings: Settings, day: date, base: PublishedNight, warehouse: Engine) -> int:
     import duckdb
 
+    if not _is_newest(warehouse, base):
+        return 0
     labels = label_newcomers(settings, day, base).assign(taste_id=None)
     with duckdb.connect() as duck:
         duck.from_df(labels.astype({"taste_id": "Int32"})).create_view("labels")
         read_consent(duck, settings, day)
         with named_warehouse_errors(warehouse), warehouse.begin() as connection:
             begin_publication(connection, settings)
-            published = select(func.max(runs_table.c.business_day)).where(runs_table.c.status == runs.PUBLISHED)
-            if connection.scalar(published) != base.business_day:
+            # now that nobody else can publish
+            if connection.scalar(_NEWEST_DAY) != base.business_day:
                 return 0
             copy_labels(connection, duck)
             run_file(
@@ -117,3 +121,8 @@ def _label_newcomers(settings: Settings, day: date, base: PublishedNight, wareho
             )
             rows = select(func.count()).select_from(customer_segments).where(customer_segments.c.provisional)
             return int(connection.scalar(rows) or 0)
+
+
+def _is_newest(warehouse: Engine, base: PublishedNight) -> bool:
+    with named_warehouse_errors(warehouse), warehouse.connect() as connection:
+        return bool(connection.scalar(_NEWEST_DAY) == base.business_day)

@@ -100,7 +100,7 @@ def test_newcomers_are_labelled_by_the_published_night_until_one_is_published(
     ) == [(0,)]
 
 
-def test_a_first_night_that_is_held_labels_nobody(nights: Nights) -> None:
+def test_a_first_night_and_a_past_one_that_are_held_label_nobody(nights: Nights) -> None:
     labels = {"c1": 1, "c2": 1, "c3": 2, "c4": 2}
     now = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -116,3 +116,9 @@ def test_a_first_night_that_is_held_labels_nobody(nights: Nights) -> None:
         ("held", "A gate failed. Nothing was published before.")
     ]
     assert nights.rows("select count(*) from marts.customer_segments") == [(0,)]
+    # a day in the past: later ones are published, and say all there is to say
+    nights.night(0, labels)
+    nights.night(2, labels, labels)
+    nights.write(1, labels | {"c5": 1}, labels)
+    assert hold(1) == f"A gate failed. Served are the labels of {nights.day(0)}."
+    assert nights.rows("select count(*), bool_or(provisional) from marts.customer_segments") == [(4, False)]
