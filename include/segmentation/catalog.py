@@ -58,6 +58,8 @@ OPS = "ops"
 # Airflow
 NIGHTLY_DAG = "segmentation_nightly"
 ERASURE_DAG = "customer_erasure"
+HOUSEKEEPING_DAG = "segmentation_housekeeping"
+OUR_DAGS = (NIGHTLY_DAG, "audience_export", ERASURE_DAG, HOUSEKEEPING_DAG)
 
 # Roles
 EXTRACT_ROLE = "segmentation_extract"

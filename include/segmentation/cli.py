@@ -253,6 +253,23 @@ def export(
 
 
 @app.command()
+def tidy(
+    remove: Annotated[bool, typer.Option("--remove", help="really remove; without it, only tell")] = False,
+    warehouse_url: WarehouseUrl = None,
+) -> None:
+    """Remove what is older than the policy keeps and no backfill within it needs."""
+    from datetime import UTC
+
+    from segmentation.connections import engine_for
+    from segmentation.housekeeping.tidy import tidy as tidy_up
+
+    chosen, warehouse = _warehouse(warehouse_url)
+    done = tidy_up(chosen, engine_for(warehouse), datetime.now(UTC), dry_run=not remove)
+    counted = ", ".join(f"{what} {count}" for what, count in done.removed.items() if count) or "nothing"
+    console.print(f"{'Removed' if remove else 'Would remove'}: {counted}; {done.megabytes:.1f} MB.")
+
+
+@app.command()
 def docs(folder: Annotated[Path, typer.Option(help="where the pages lie")] = Path("docs")) -> None:
     """Write the pages that are made from the code: TABLES.md and SETTINGS.md."""
     from segmentation.config import settings_doc

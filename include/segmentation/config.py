@@ -290,6 +290,24 @@ class PrivacySettings(_Step):
         return key
 
 
+class HousekeepingSettings(_Step):
+    """How long things are kept; days count back from the newest published day."""
+
+    remove: bool = Field(
+        False, description="whether the weekly housekeeping removes what is too old, or only tells what it would remove"
+    )
+    backfill_days: int = Field(
+        90, ge=1, description="days that can be run again on the segments and model that they built on"
+    )
+    working_days: int = Field(
+        14, ge=1, description="days of features, outlooks and snapshots kept; a run of an older day makes them again"
+    )
+    quarantine_days: int = Field(90, ge=1, description="days of rows set aside that are kept")
+    pages_days: int = Field(365, ge=1, description="days of Data Docs and reports kept")
+    logs_days: int = Field(30, ge=1, description="days that log files of the DAGs are kept after they were written")
+    downloads_days: int = Field(365, ge=1, description="days that ops.downloads remembers who took which audience")
+
+
 class Settings(BaseSettings):
     """All settings of the product."""
 
@@ -318,6 +336,7 @@ class Settings(BaseSettings):
     activation: ActivationSettings = ActivationSettings()
     privacy: PrivacySettings = PrivacySettings()
     alerts: AlertSettings = AlertSettings()
+    housekeeping: HousekeepingSettings = HousekeepingSettings()
 
     @field_validator("timezone")
     @classmethod

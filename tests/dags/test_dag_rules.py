@@ -12,11 +12,13 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
+from segmentation.catalog import OUR_DAGS
+
 ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
 FILES = sorted(DAGS.glob("*.py"))
 #: What a DAG may be tagged with; another tag is added here first, so that the UI's filter stays short.
-ALLOWED_TAGS = {"segmentation", "nightly", "activation", "privacy"}
+ALLOWED_TAGS = {"segmentation", "nightly", "activation", "privacy", "housekeeping"}
 MOST_LINES = 119
 #: Imports that take seconds. They belong inside the step that needs them.
 HEAVY = ("duckdb", "fastapi", "great_expectations", "keras", "pandas", "scipy", "sklearn", "tensorflow")
@@ -115,6 +117,13 @@ def test_the_export_hears_the_nights_event_and_sends_nothing_unless_asked(bag: D
     assert dag.params["send"] is False
     assert dag.max_active_runs == 1
     assert dag.is_paused_upon_creation is False
+
+
+def test_housekeeping_removes_nothing_unless_asked(bag: DagBag) -> None:
+    dag = bag.dags["segmentation_housekeeping"]
+    assert [task.task_id for task in dag.tasks] == ["tidy"]
+    assert dag.params["remove"] is False
+    assert set(OUR_DAGS) == set(bag.dags)
 
 
 def test_erasures_run_by_day_and_only_if_asked_for(bag: DagBag) -> None:

@@ -110,17 +110,17 @@ def _rewrite(lake: Lake, file: Path, customer_ids: Sequence[str], order_ids: Seq
         write_daily_rows(kept, file)
     elif file_set == QUARANTINE and not kept.num_rows:
         lake.remove(file.parent)
-    elif file_set == CHECKED and _is_copy(lake, file, table):
+    elif file_set == CHECKED and _is_copy(lake, file, kept.num_rows):
         with replacing(file) as temporary:
             shutil.copyfile(lake.root / RAW / file.relative_to(lake.root / CHECKED), temporary)
     else:
         lake.write_table(kept, file)
 
 
-def _is_copy(lake: Lake, checked: Path, table: str) -> bool:
+def _is_copy(lake: Lake, checked: Path, rows: int) -> bool:
     """Tell whether a checked file holds all rows of its raw file, so that it is a copy of it."""
-    place = checked.relative_to(lake.root / CHECKED)
-    return (lake.root / RAW / place).exists() and not (lake.root / QUARANTINE / place).exists()
+    raw = lake.root / RAW / checked.relative_to(lake.root / CHECKED)
+    return raw.exists() and _rows(raw) == rows
 
 
 def _remove_words(file: Path, customer_ids: Sequence[str]) -> None:
@@ -171,7 +171,12 @@ def _checked_again(lake: Lake, day: date, checked: dict[str, Any], hash_name: st
         hash_name: raw_hash,
         "rows_in": {name: _rows(file) for name, file in raw_files.items()},
         "rows_ok": {name: _rows(file) for name, file in files.items()},
-        "quarantined": {name: _reasons(lake.rows_file(QUARANTINE, name, day)) for name in names},
+        "quarantined": {
+            # rows set aside so long ago that housekeeping has removed them stay counted as they were
+            name: _reasons(lake.rows_file(QUARANTINE, name, day))
+            or (checked["quarantined"].get(name, {}) if _rows(raw_files[name]) > _rows(files[name]) else {})
+            for name in names
+        },
         "volume": {name: volume_of(name, pq.ParquetFile(file).read()) for name, file in raw_files.items()},
         "hashes": {name: content_hash(file) for name, file in files.items()},
         "files_hash": content_hash(*files.values()),
