@@ -590,6 +590,25 @@ def _home() -> Settings:
     return settings() if "SEGMENTATION_HOME" in os.environ else _databases(None, None)[0]
 
 
+@bench.command("bad-inputs")
+def bench_bad_inputs() -> None:
+    """Put every kind of malformed input into a small shop, and print what each got."""
+    from tempfile import TemporaryDirectory
+
+    from segmentation.bench.bad_inputs import describe, run_bad_inputs
+    from segmentation.demo import postgres
+
+    with TemporaryDirectory(prefix="segmentation-bench-") as folder:
+        data_dir = Path(folder) / "data"
+        try:
+            outcomes = run_bad_inputs(postgres.start(data_dir), Path(folder) / "home")
+        finally:
+            postgres.stop(data_dir, mode="immediate")
+    typer.echo(describe(outcomes))
+    if not outcomes.is_complete:
+        raise typer.Exit(1)
+
+
 def _warehouse(warehouse_url: str | None) -> tuple[Settings, str]:
     """Return settings and the warehouse's URL: the one given, or the demo's."""
     from segmentation.config import settings

@@ -155,14 +155,31 @@ class MissingTable(Terminal):
 
 
 class MissingColumn(Terminal):
-    """A mapped source column does not exist (removed or renamed)."""
+    """A mapped source column does not exist (removed or renamed).
 
-    def __init__(self, table: str, relation: str, column: str, found: Sequence[str]) -> None:
+    Attributes
+    ----------
+    table, relation, column, found
+        Contract table, the shop's table, the column looked for, and those that are there.
+    renamed
+        The column that it may be now: alike, and not mapped; '' = none.
+    """
+
+    def __init__(
+        self, table: str, relation: str, column: str, found: Sequence[str], unmapped: Sequence[str], contract: str
+    ) -> None:
         self.table, self.relation, self.column, self.found = table, relation, column, list(found)
+        self.renamed = next(iter(get_close_matches(column, unmapped, n=1, cutoff=0.5)), "")
+        remedy = f"If it was renamed, name the new column in the mapping file under {table}.columns"
+        if self.renamed:
+            remedy = (
+                f"If it is {self.renamed} now, write into the mapping file {table}: {{columns: {{{contract}: "
+                f"{self.renamed}}}}}, or undo it: alter table {relation} rename column {self.renamed} to {column}"
+            )
         super().__init__(
             f"column {column} of source table {relation} (mapped as {table}) does not exist; the table has: "
-            f"{', '.join(found)}. Nothing was written. {LABELS_KEPT} If it was renamed, name the new column in the "
-            f"mapping file under {table}.columns; if it is gone and optional, set it to null."
+            f"{', '.join(found)}. Nothing was written. {LABELS_KEPT} {remedy}; if it is gone and optional, set it to "
+            f"null."
         )
 
 
@@ -173,7 +190,8 @@ class ChangedType(Terminal):
         self.relation, self.column, self.found, self.expected = relation, column, found, expected
         super().__init__(
             f"column {column} of source table {relation} has type {found}, expected {expected}. Nothing was written. "
-            f"{LABELS_KEPT} Change it back, or map the column to an expression that casts it, "
+            f"{LABELS_KEPT} Change it back: alter table {relation} alter column {column} type {expected} using "
+            f"{column}::{expected}; or map the column to an expression that casts it, "
             f'for example {{expression: "{column}::{expected}"}}.'
         )
 
@@ -400,6 +418,18 @@ class CheckBroken(Terminal):
             f"checked "
             f"files. {LABELS_KEPT} This is a fault of the check, not of the data: report it with the versions of "
             f"great-expectations and pandas."
+        )
+
+
+class RowsLost(Terminal):
+    """The checked and the quarantined rows of a night do not add up to the raw ones."""
+
+    def __init__(self, day: date, account: str) -> None:
+        self.day, self.account = day, account
+        super().__init__(
+            f"the rows of business day {day} do not add up: {account} The day is not used. {LABELS_KEPT} A file was "
+            f"changed under the run, or this is a fault of the product: clear the extract task of this run; if it "
+            f"happens again, report it with gate_rows_accounted of ops.metrics."
         )
 
 

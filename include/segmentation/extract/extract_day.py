@@ -163,6 +163,7 @@ def extract_day(
             "future_rows": {table: asdict(found) for table, found in survey.future.items()},
             "undated_rows": {table: asdict(found) for table, found in survey.undated.items()},
             "tables": list(layout.tables),
+            "source_columns": layout.source_columns,
             "snapshot_hash": content_hash(*snapshots),
         },
         lake.run_manifest(RAW, day),

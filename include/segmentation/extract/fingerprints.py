@@ -17,6 +17,7 @@ from segmentation.extract.contract import CHANGE_COLUMNS
 from segmentation.extract.inspect_source import SourceLayout
 from segmentation.extract.source import Source, day_literals, load_sql
 
+_LARGEST_AMOUNT = 1e300
 #: Table -> its number of rows, and where it has them the newest change (microseconds since 1970) and the whole cents.
 Fingerprint = dict[str, dict[str, Any]]
 
@@ -79,8 +80,10 @@ def _describe(table: str, rows: pa.Table | None) -> dict[str, Any]:
         described["changed_us"] = pc.max(changed).as_py()
     if table == ORDERS:
         amounts = rows["total_amount"].drop_null() if rows is not None else pa.array([], pa.float64())
-        cents = np.round(np.asarray(amounts, dtype=np.float64) * 100)
-        with np.errstate(invalid="ignore"):  # infinite amounts of both signs add up to NaN, here as in the source
+        values = np.asarray(amounts, dtype=np.float64)
+        # as in count_orders.sql: too large counts as infinite, and infinite amounts of both signs add up to NaN
+        with np.errstate(invalid="ignore", over="ignore"):
+            cents = np.where(np.abs(values) < _LARGEST_AMOUNT, np.round(values * 100), values * np.inf)
             described["cents"] = _as_text(float(cents.sum()) if len(cents) else None)
     return described
 

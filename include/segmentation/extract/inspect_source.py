@@ -86,10 +86,13 @@ class SourceLayout:
         By name of the contract; tables that the shop lacks are left out.
     digest
         Changes whenever the same source rows would give other day files: other mapping, types or timezone.
+    source_columns
+        Contract table -> column of the source -> type; all columns of the relation, also those that are not read.
     """
 
     tables: dict[str, TableLayout]
     digest: str
+    source_columns: dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,11 @@ def inspect_source(source: Source, mapping: Mapping, timezone: str, key_check: s
     if personal := sorted(set().union(*(tables[name].personal for name in daily))):
         parts += [personal, key_check]
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-    return SourceLayout(tables, digest)
+    source_columns = {
+        table: {name: str(row["type_name"]) for name, row in sorted(catalog[content.table].items())}
+        for table, content in mapping.tables.items()
+    }
+    return SourceLayout(tables, digest, source_columns)
 
 
 def _inspect_table(
@@ -181,7 +188,8 @@ def _inspect_table(
             shown = f"({value.expression})"
         else:
             if value not in present:
-                raise MissingColumn(table, content.table, value, _nearest(value, present))
+                unmapped = [name for name in present if name not in content.columns.values()]
+                raise MissingColumn(table, content.table, value, _nearest(value, present), unmapped, column)
             if not present[value]["may_read"]:
                 raise PermissionMissing(content.table, source.user, "select")
             scale = present[value]["numeric_scale"]

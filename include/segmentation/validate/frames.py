@@ -97,7 +97,7 @@ def frame_of(rows: Rows, intervals: Sequence[Interval], order_states: np.ndarray
     table = rows.table
     columns: dict[str, object] = {"day_of_batch": rows.days}
     for name in _AS_THEY_ARE[table]:
-        columns[name] = pd.Series(pd.arrays.ArrowExtensionArray(rows.data.column(name)))
+        columns[name] = pd.Series(pd.arrays.ArrowExtensionArray(_without_blanks(rows.data.column(name))))
     for name, optional in _NUMBERS.get(table, {}).items():
         columns[name] = _usable_numbers(rows.data.column(name), optional)
     if table in TIME_COLUMNS:
@@ -198,6 +198,14 @@ def _usable_numbers(column: pa.ChunkedArray, optional: bool) -> np.ndarray:
     numbers = (pc.fill_null(column, 0.0) if optional else column).to_numpy()
     with np.errstate(invalid="ignore"):
         return np.where(np.abs(numbers) <= LARGEST_NUMBER, numbers, np.nan)
+
+
+def _without_blanks(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Read a key without a single visible character as missing: whoever has it would all be one customer."""
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    is_blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0)
+    return pc.if_else(pc.fill_null(is_blank, False), pa.scalar(None, column.type), column)
 
 
 def _inside_day(times: pa.ChunkedArray, days: np.ndarray, intervals: Sequence[Interval]) -> np.ndarray:

@@ -18,11 +18,12 @@ from sqlalchemy import Engine
 from segmentation.calendar import day_interval, require_past
 from segmentation.catalog import CHECKED, DAILY_TABLES, EVENTS, ORDERS, RATES, RAW, SNAPSHOT_TABLES
 from segmentation.config import Settings
-from segmentation.errors import CheckFailed, MissingInput, MissingRate
+from segmentation.errors import CheckFailed, MissingInput, MissingRate, RowsLost
 from segmentation.evaluate.metric import STOPS, VALIDATE_STEP, Metric, store
 from segmentation.lake import Lake
 from segmentation.rates.conversion import open_conversion
 from segmentation.validate import suites
+from segmentation.validate.account_rows import Account, account_gate, account_rows
 from segmentation.validate.check_days import check_days
 from segmentation.validate.check_rows import CheckedTable, check_rows, figures_of, observed
 from segmentation.validate.columns import disagreement
@@ -30,6 +31,7 @@ from segmentation.validate.data_docs import TableCounts, write_data_docs
 from segmentation.validate.findings import DayFigures, Finding, shown_keys, unusual
 from segmentation.validate.records import CheckRecord, SetAside, record
 from segmentation.validate.release import Release, load_releases, numbers_by_day
+from segmentation.validate.source_columns import note_source_columns
 from segmentation.validate.suite_runs import open_context
 from segmentation.validate.usual import usual_rows
 from segmentation.validate.write_days import write_checked, write_quarantine
@@ -111,6 +113,7 @@ class _Run:
     manifests: list[tuple[Path, dict[str, Any]]] = field(default_factory=list)
     #: The run's day in figures, of the tables that have a usual volume.
     counted: list[DayFigures] = field(default_factory=list)
+    written: list[tuple[str, date]] = field(default_factory=list)
 
     @property
     def failures(self) -> list[Finding]:
@@ -166,6 +169,8 @@ def validate_day(
         If amounts are converted to one currency and an order up to D has no usable rate; D is not used then.
     CheckBroken
         If a check could not be evaluated.
+    RowsLost
+        If the files written do not hold, together, the rows of those that were read.
     LakeFull
         If the disk is full; the next run checks the same days again.
     DatabaseUnreachable, LoginRefused, WarehouseNotReady, PermissionMissing, WarehouseBusy, WarehouseFull
@@ -200,9 +205,17 @@ def validate_day(
     )
     for batch in _batches(run, days):
         _check_batch(run, batch)
+    for note in note_source_columns(lake, day, run.extraction.get("source_columns", {})):
+        _take_down(run, note)
+        if not note.passed:
+            run.warnings.append(f"{note.table_name}: {note.observed}")
     docs = _write_docs(run, days)
     record(warehouse, day, run_id, run.checks.values(), days, run.set_aside)
-    store(warehouse, day, run_id, (VALIDATE_STEP,), [_volume_gate(run, figures) for figures in run.counted])
+    account = _account(run)
+    gates = [*(_volume_gate(run, figures) for figures in run.counted), account_gate(account)]
+    store(warehouse, day, run_id, (VALIDATE_STEP,), gates)
+    if account.wrong:
+        raise RowsLost(run.day, str(account))
     for manifest, content in run.manifests:
         lake.write_json(content, manifest)
     if run.failures:
@@ -259,6 +272,7 @@ def _check_batch(run: _Run, batch: Sequence[date]) -> None:
         )
         run.manifests += [manifest for of_one_day in written for manifest in of_one_day]
     for day in usable:
+        run.written += [(one.table, day) for one in of_day[day]]
         for one in of_day[day]:
             if one.table in run.volumes:
                 run.volumes[one.table][day] = one.volume
@@ -403,6 +417,14 @@ def _error(failures: Sequence[Finding], docs: str) -> CheckFailed:
     others = len(failures) - 1
     more = f"{others} other check{'s' if others > 1 else ''} failed as well. " if others else ""
     return failures[0].error(f"{more}All results: {docs} and ops.check_results.")
+
+
+def _account(run: _Run) -> Account:
+    """Hold the files that were written against those that were read."""
+    undated = sum(found.get("count", 0) for found in run.extraction.get("undated_rows", {}).values())
+    account = account_rows(run.settings.lake, run.written, undated)
+    log.info("%s", account)
+    return account
 
 
 def _result(run: _Run, days: Sequence[date], docs: str) -> ValidateResult:

@@ -276,6 +276,51 @@ def test_odd_values_are_fetched_or_counted_but_stop_nothing(shop: Shop, settings
     assert later.days_extracted == ["2026-04-01"]
 
 
+@pytest.mark.parametrize(
+    ("renamed", "mapped"),
+    [
+        pytest.param("rename column amount to total_amount", "", id="by the alter that the error names"),
+        pytest.param("", "orders: {columns: {total_amount: amount}}", id="by the mapping that the error names"),
+    ],
+)
+def test_a_renamed_column_is_mended(
+    shop: Shop, make_settings: Callable[..., Settings], tmp_path: Path, renamed: str, mapped: str
+) -> None:
+    (tmp_path / "mapping.yml").write_text(mapped or "orders: {}")
+    settings = make_settings(TIMEZONE, extract={"mapping": tmp_path / "mapping.yml"})
+    shop.execute("alter table shop.orders rename column total_amount to amount")
+    if renamed:
+        with pytest.raises(MissingColumn) as caught:
+            extract_day(settings, LAST_DAY, shop.url, shop.now)
+        assert renamed in str(caught.value)
+        shop.execute(f"alter table shop.orders {renamed}")
+    assert extract_day(settings, LAST_DAY, shop.url, shop.now).rows["orders"] == 12
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("alter column total_amount type numeric(18, 4)", id="more digits"),
+        pytest.param("alter column coupon_code type varchar(400)", id="varchar"),
+        pytest.param(
+            "alter column ordered_at type timestamp using ordered_at at time zone 'Europe/Berlin'", id="local"
+        ),
+        pytest.param("add column gift_note text default 'for Jane'", id="added column"),
+    ],
+)
+def test_a_widened_type_or_an_added_column_changes_no_row(shop: Shop, settings: Settings, change: str) -> None:
+    extract_day(settings, LAST_DAY, shop.url, shop.now)
+    before = files(settings.lake.root)
+    shop.execute(f"alter table shop.orders {change}")
+    extract_day(settings, LAST_DAY, shop.url, shop.now)
+    rows = [name for name in before if name.endswith(".parquet")]
+    assert len(rows) >= 3 * len(DAYS)
+    assert {name: files(settings.lake.root)[name] for name in rows} == {name: before[name] for name in rows}
+    found = json.loads(settings.lake.run_manifest("raw", LAST_DAY).read_text())["source_columns"]["orders"]
+    assert found["order_id"] == "bigint"
+    assert ("gift_note" in found) == ("gift_note" in change)
+
+
 def test_a_shop_with_other_names_and_without_events_lines_or_products(
     shop: Shop, make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
@@ -514,6 +559,13 @@ def test_a_wrong_password(shop: Shop, settings: Settings) -> None:
             id="renamed column",
         ),
         pytest.param(
+            "alter table shop.orders rename column total_amount to amount",
+            MissingColumn,
+            "If it is amount now, write into the mapping file orders: {columns: {total_amount: amount}}, or undo it: "
+            "alter table shop.orders rename column amount to total_amount; if it is gone and optional, set it to null.",
+            id="renamed column, undone",
+        ),
+        pytest.param(
             "alter table shop.events drop column channel",
             MissingColumn,
             "name the new column in the mapping file under events.columns; if it is gone and optional, set it to null.",
@@ -524,6 +576,14 @@ def test_a_wrong_password(shop: Shop, settings: Settings) -> None:
             ChangedType,
             "column total_amount of source table shop.orders has type text, expected numeric. Nothing was written.",
             id="amount became text",
+        ),
+        pytest.param(
+            "alter table shop.orders alter column total_amount type text",
+            ChangedType,
+            "Change it back: alter table shop.orders alter column total_amount type numeric using "
+            "total_amount::numeric; or map the column to an expression that casts it, for example {expression: "
+            '"total_amount::numeric"}.',
+            id="amount became text, undone",
         ),
         pytest.param(
             "alter table shop.events alter column occurred_at type bigint using 0",

@@ -20,7 +20,7 @@ def test_source_and_files_agree_on_every_day(shop: Shop, settings: Settings) -> 
     )
     shop.execute(
         "update shop.orders set total_amount = case order_id when 11 then 'NaN' when 21 then 'infinity' "
-        "when 22 then '-infinity' when 31 then 0.1 + 0.2 when 32 then 1e15 when 41 then -0.001 end"
+        "when 22 then '-infinity' when 31 then 0.1 + 0.2 when 32 then 1e15 when 41 then -0.001 when 42 then 1e308 end"
     )
     shop.execute(
         "update shop.orders set updated_at = case order_id when 61 then timestamptz 'infinity' end where order_id > 50"

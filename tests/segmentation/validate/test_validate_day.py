@@ -18,18 +18,28 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
 from segmentation.calendar import day_interval
 from segmentation.config import CheckSettings, Settings
-from segmentation.errors import CheckFailed, DatabaseUnreachable, FutureBusinessDay, MissingInput, MissingRate
+from segmentation.errors import (
+    CheckFailed,
+    DatabaseUnreachable,
+    FutureBusinessDay,
+    MissingInput,
+    MissingRate,
+    RowsLost,
+)
 from segmentation.lake import content_hash
 from segmentation.validate.validate_day import ValidateResult, validate_day
-from segmentation.warehouse import check_results, quarantine
+from segmentation.warehouse import check_results, metrics, quarantine
 
 D = date(2026, 3, 30)
 TIMEZONE = "Europe/Berlin"
@@ -388,6 +398,98 @@ def test_what_is_allowed_stays(shop: Shop) -> None:
     assert shop.validate().quarantined == 0
     for table in DAILY:
         assert shop.table(table) == shop.table(table, files="raw")
+
+
+def _gate(shop: Shop) -> tuple[float, bool, str]:
+    query = select(metrics.c.value, metrics.c.passed, metrics.c.detail).where(metrics.c.metric == "gate_rows_accounted")
+    with shop.warehouse.connect() as connection:
+        return tuple(connection.execute(query).one())  # type: ignore[return-value]
+
+
+def test_each_night_says_what_became_of_its_rows(shop: Shop) -> None:
+    shop.change("orders", 3, total_amount=-1.0)
+    shop.extracted(undated_rows={"orders": {"count": 2, "keys": []}})
+    shop.validate()
+    said = "180 rows in, 177 kept, 3 set aside; 2 more have no usable time and belong to no day: none is lost."
+    assert _gate(shop) == (0.0, True, said)
+
+
+def test_a_row_that_is_lost_on_the_way_stops_the_run(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    from segmentation.validate import write_days
+
+    original = write_days._write_good_rows
+
+    def lossy(lake: Any, table: Any, position: int, target: Path) -> None:
+        original(lake, table, position, target)
+        if table.name == "events":
+            lake.write_table(pq.ParquetFile(target).read().slice(2), target)
+
+    monkeypatch.setattr(write_days, "_write_good_rows", lossy)
+    with pytest.raises(RowsLost, match=r"2 are not accounted for: events of 2026-03-30 \(\+2\)"):
+        shop.validate()
+    assert _gate(shop)[:2] == (2.0, False)
+    monkeypatch.undo()
+    shop.validate()
+    assert _gate(shop)[:2] == (0.0, True)
+
+
+_WORDS = st.one_of(
+    st.none(), st.text(st.characters(codec="utf-8"), max_size=20), st.sampled_from(["", " ", "NULL", "x" * 9999])
+)
+_ANY_NUMBER = st.one_of(st.none(), st.floats(), st.just(20.0))
+_ANY_TIME = st.one_of(
+    st.none(), st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)), st.just(_instant(D, 60))
+)
+_ANY_KEY = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.integers(0, 3))
+
+
+@hypothesis.settings(max_examples=12, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis.given(
+    orders=st.lists(
+        st.fixed_dictionaries(
+            {
+                "order_id": _ANY_KEY, "customer_id": _ANY_KEY, "ordered_at": _ANY_TIME, "status": _WORDS,
+                "currency": _WORDS, "total_amount": _ANY_NUMBER, "discount_amount": _ANY_NUMBER, "coupon_code": _WORDS,
+                "updated_at": _ANY_TIME,
+            }
+        ),
+        max_size=12,
+    ),
+    events=st.lists(
+        st.fixed_dictionaries(
+            {
+                "event_id": _ANY_KEY, "customer_id": _ANY_KEY, "session_id": _WORDS, "occurred_at": _ANY_TIME,
+                "event_type": _WORDS, "product_id": _ANY_KEY, "channel": _WORDS, "campaign_id": _WORDS,
+                "loaded_at": _ANY_TIME,
+            }
+        ),
+        max_size=12,
+    ),
+)  # fmt: skip
+def test_whatever_the_rows_are_each_is_kept_or_set_aside(shop: Shop, orders: list[Row], events: list[Row]) -> None:
+    shop.settings = _without_limits(shop.settings)
+    shop.put("orders", orders)
+    shop.put("events", events)
+    result = shop.validate(accept_unusual_day=True)
+    assert result.rows_in == result.rows_ok + result.quarantined == len(orders) + len(events) + 80
+    assert _gate(shop)[1]
+    for table in ("orders", "events"):
+        kept, aside = shop.table(table), shop.table(table, files="quarantine")
+        whole = [*kept.to_pylist(), *({k: v for k, v in row.items() if k != "reason"} for row in aside.to_pylist())]
+        # as text, because NaN equals nothing
+        assert sorted(map(repr, whole)) == sorted(map(repr, shop.rows(table)))
+
+
+def test_a_change_of_the_sources_columns_is_noted(old_shop: Shop) -> None:
+    before = {"orders": {"order_id": "integer", "total_amount": "numeric", "old": "text"}}
+    now = {"orders": {"order_id": "bigint", "total_amount": "numeric", "gift_note": "text"}}
+    old_shop.extracted(LAST_MONDAY, source_columns=before)
+    old_shop.extracted(source_columns=now)
+    result = old_shop.validate()
+    said = "added: gift_note (text), not read; gone: old (text); another type: order_id, integer before, bigint now"
+    assert f"orders: {said}" in result.warnings
+    noted = old_shop.outcome("orders", "the source's columns are as the night before")
+    assert (noted.level, noted.passed, noted.observed) == ("note", False, said)
 
 
 def test_ids_beyond_the_precision_of_a_float_stay_apart_and_stay_whole_numbers(shop: Shop) -> None:
