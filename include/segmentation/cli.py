@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -443,19 +443,33 @@ def bench_audience(
 
 @bench.command("quality")
 def bench_quality(
-    last: Annotated[str, typer.Option(help="last cut-off, YYYY-MM-DD; the two month ends before it count too")],
+    day: Annotated[
+        list[str] | None,
+        typer.Option(help="cut-off, YYYY-MM-DD; may be repeated [default: 2017-08-31, 2017-09-30, 2017-10-31]"),
+    ] = None,
     family: Annotated[list[str] | None, typer.Option(help="encoder family; may be repeated [default: all]")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="trainings of each")] = 3,
-    source_url: SourceUrl = None,
+    seeds: Annotated[int, typer.Option(min=1, help="trainings of each")] = 2,
+    shop: Annotated[str, typer.Option(help="complete_journey or cdnow")] = "complete_journey",
+    write: Annotated[Path | None, typer.Option(help="page whose table is replaced [default: none]")] = None,
 ) -> None:
-    """Train every encoder family as of three month ends and score the segments on the 28 days after each."""
-    from segmentation.bench.quality import STATIC_ONLY, default_days, score_families, summarise_families
+    """Train every encoder family as of some days and score the segments on the 28 days after each."""
+    from segmentation.bench.quality import STATIC_ONLY, score_families
+    from segmentation.bench.quality_page import quality_table, write_between_marks
+    from segmentation.bench.shop import checked_shop
+    from segmentation.config import settings
 
-    chosen, source, _ = _databases(source_url, None)
+    days = [_day(text) for text in day or ["2017-08-31", "2017-09-30", "2017-10-31"]]
+    chosen = settings()
     families = family or [STATIC_ONLY, "cnn_rnn", "rnn", "cnn"]
     numbers = [chosen.encoder.seed + number for number in range(seeds)]
-    scores = score_families(chosen, default_days(_day(last)), families, numbers, source)
-    typer.echo(summarise_families(scores).to_string(index=False))
+    last = max(days) + timedelta(days=chosen.features.horizon_days)
+    with checked_shop(chosen, shop, last) as laid:
+        scored = score_families(laid, days, families, numbers, None)
+    default = chosen.encoder.family if chosen.encoder.family in families else families[0]
+    table = quality_table(scored, default, chosen.evaluate.seed)
+    typer.echo(table)
+    if write is not None:
+        write_between_marks(write, table)
 
 
 @bench.command("stillness")

@@ -115,9 +115,12 @@ class ClusterSettings(_Step):
         lt=0.5,
         description="smallest segment a search allows; a night is held below half of it",
     )
-    tolerance: float = Field(0.01, ge=0, description="usefulness (R²) given up for fewer segments")
+    tolerance: float = Field(
+        0.01, ge=0, description="usefulness (R²) given up for segments that lie further apart, or for last night's"
+    )
+    least_gain: float = Field(0.001, ge=0, description="usefulness (R²) that more segments have to add")
     minimum_stability: float = Field(
-        0.6, ge=0, le=1, description="bootstrap adjusted Rand index below which a candidate is refused"
+        0.5, ge=0, le=1, description="bootstrap adjusted Rand index below which a candidate is refused"
     )
     noise_share_limit: float = Field(
         0.25, ge=0, lt=1, description="share of noise above which groups of DBSCAN or HDBSCAN are refused"

@@ -7,10 +7,11 @@ whose future has come true since, and scored on that future (cross-fitted). The 
 1. A candidate is refused if a segment is too small, too many customers are noise, the number of segments is out of
    bounds, or the segments are not found again on resamples (bootstrap stability [1]_). A density algorithm may find
    two segments, fewer than the others are told: it would have found more, had there been more.
-2. Among the allowed, all within tolerance of the most useful count as equally useful, whichever algorithm made them.
+2. Among the allowed, all within tolerance of the most useful are near it, whichever algorithm made them.
    Last night's segments are kept if they are among these, stable on resamples or not: a new drawing moves customers.
-3. Otherwise the fewest segments win, unless others have a better silhouette [2]_ and cut through no more crowds:
-   groups that lie apart are not lumped because the future tells little between two of them. Among equally few,
+3. Otherwise those go on than which no other near one has a better silhouette [2]_ and cuts through no more crowds, and
+   of these the fewest segments win, unless more gain something. So customers without groups are cut as fine as pays,
+   and groups that lie apart are not lumped because the future tells little between two of them. Among equally few,
    those go on that are about as separate (see `shape`) and about as stable as the best; of these the simplest to
    explain wins: K-means before mixtures before density.
 4. Where no future has matured, or segments foretell next to nothing of it, the shape decides. K-means stands for
@@ -53,6 +54,8 @@ from segmentation.evaluate.usefulness import crossfit_r2, score_segments
 MINIMUM_USEFULNESS = 0.02
 #: Silhouette by which the segments must beat those of one Gaussian cloud to count as groups in themselves.
 SHAPE_MARGIN = 0.05
+#: Silhouette given up for fewer segments where the future does not tell.
+SILHOUETTE_TOLERANCE = 0.01
 #: Path silhouette by which other groups must beat K-means' to replace them for their shape alone, and that groups
 #: must have to count as groups in themselves; overlapping balls reach 0.1, separate rings and filaments 0.5.
 PATH_MARGIN = 0.2
@@ -60,7 +63,7 @@ PATH_MARGIN = 0.2
 PATH_TOLERANCE = 0.05
 #: Silhouette by which a grouping must beat an equally useful one to be better parted, and the path silhouette that
 #: it may lose: one that cuts a long group in pieces has a better silhouette, but loses 0.1 and more.
-PARTED_GAIN = 0.05
+PARTED_GAIN = 0.07
 PARTED_LOSS = 0.02
 #: Separation and stability given up for a simpler algorithm with the same number of segments.
 SEPARATION_TOLERANCE = 0.02
@@ -267,10 +270,13 @@ def _by_usefulness(
     allowed: Sequence[Candidate], kept: Candidate | None, settings: ClusterSettings
 ) -> tuple[Candidate, str]:
     best = max(allowed, key=lambda c: (round(np.nan_to_num(c.usefulness, nan=-1.0), 6), -c.k))
-    within = [candidate for candidate in allowed if candidate.usefulness >= best.usefulness - settings.tolerance]
-    if kept is None or not any(candidate is kept for candidate in within):
-        within = [candidate for candidate in within if not _better_parted(within, candidate)]
-    chosen, why = _kept_or_fewest(within, kept)
+    near = [candidate for candidate in allowed if candidate.usefulness >= best.usefulness - settings.tolerance]
+    if kept is None or not any(candidate is kept for candidate in near):
+        parted = [candidate for candidate in near if not _better_parted(near, candidate)]
+        enough = max(candidate.usefulness for candidate in parted) - settings.least_gain
+        fewest = min(candidate.k for candidate in parted if candidate.usefulness >= enough)
+        near = [candidate for candidate in parted if candidate.k == fewest]
+    chosen, why = _kept_or_fewest(near, kept)
     return chosen, (
         f"{why}: usefulness on the newest matured future {chosen.usefulness:.3f} is within {settings.tolerance:g} "
         f"of the best ({best.usefulness:.3f} by {best.name})"
@@ -284,10 +290,10 @@ def _by_shape(
     balls = [candidate for candidate in allowed if candidate.algorithm == KMEANS]
     rounded = balls or list(allowed)
     best = max(rounded, key=lambda c: (round(np.nan_to_num(c.silhouette, nan=-1.0), 6), -c.k))
-    within = [c for c in rounded if c is best or c.silhouette >= best.silhouette - settings.tolerance]
+    within = [c for c in rounded if c is best or c.silhouette >= best.silhouette - SILHOUETTE_TOLERANCE]
     chosen, why = _kept_or_fewest(within, kept)
     said = (
-        f"{why}: silhouette {chosen.silhouette:.3f} is within {settings.tolerance:g} of the best "
+        f"{why}: silhouette {chosen.silhouette:.3f} is within {SILHOUETTE_TOLERANCE:g} of the best "
         f"({best.silhouette:.3f} by {best.name}) ({because})"
     )
     others = [c for c in allowed if c.algorithm != KMEANS and math.isfinite(c.path_silhouette)]
@@ -408,12 +414,16 @@ def _next_in_question(found: Sequence[Candidate], settings: ClusterSettings) -> 
     within = [i for i in useful if found[i].usefulness >= found[top].usefulness - settings.tolerance]
     near = [found[i] for i in within]
     parted = [i for i in within if not _better_parted(near, found[i])]
-    fewest = min(found[i].k for i in parted)
+    most = max(parted, key=lambda i: (round(found[i].usefulness, 6), _is_resampled(found[i]), -i))
+    if not _is_resampled(found[most]):
+        return most
+    enough = found[most].usefulness - settings.least_gain
+    fewest = min(found[i].k for i in parted if found[i].usefulness >= enough)
     open_ones = [i for i in parted if found[i].k == fewest]
     for i in within:
         better = _better_parted(near, found[i])
         # fewer segments are passed over for the sake of a better parted grouping: is one of these stable?
-        if found[i].k < fewest and not any(map(_is_resampled, better)):
+        if better and found[i].k < fewest and not any(map(_is_resampled, better)):
             open_ones.append(next(j for j in within if found[j] is better[0]))
     return next((i for i in open_ones if not _is_resampled(found[i])), None)
 

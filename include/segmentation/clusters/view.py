@@ -33,6 +33,8 @@ from segmentation.encoder.heads import MANNERS
 VALUE_COLUMNS = ("q_bought", "q_spend", "q_orders")
 #: How much a habit may count beside a column of value, most first.
 HABIT_WEIGHTS = (1.0, 0.5, 0.25)
+#: Usefulness (R²) given up for habits that count more.
+HABIT_TOLERANCE = 0.01
 #: Silhouette by which groups of manner must beat those of customers without groups to be types of customers, and to
 #: go on being types if they were last night.
 TYPES_MARGIN = 0.15
@@ -169,7 +171,7 @@ def _choose_habit_weight(
     best = max(found.values())
     if not math.isfinite(best):
         return HABIT_WEIGHTS[0]
-    within = [weight for weight in HABIT_WEIGHTS if found[weight] >= best - settings.tolerance]
+    within = [weight for weight in HABIT_WEIGHTS if found[weight] >= best - HABIT_TOLERANCE]
     return present if present in within else within[0]
 
 

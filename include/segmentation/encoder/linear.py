@@ -1,4 +1,8 @@
-"""The wide path in closed form: ridge for the squared heads, penalised logistic regression for the chances."""
+"""The wide path in closed form: ridge for the squared heads, penalised logistic regression for the chances.
+
+Each static feature enters as a line that may bend at five places, so that the twentieth order need not mean as much as
+the second (a linear spline; Hastie, Tibshirani and Friedman 2009, chapter 5).
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,31 @@ Floats = npt.NDArray[np.float32]
 #: A pass over the training windows: static features (B, F) and training targets (B, Q) of some customers.
 Pass = Callable[[], Iterator[tuple[Floats, Floats]]]
 
+#: Quantiles of a feature among the training windows at which its line may bend.
+BENDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 #: Newton steps of the logistic regression; it converges in about five.
 _NEWTON_STEPS = 8
+
+
+def bent(static: Floats, knots: Floats) -> Floats:
+    """Return features with what each exceeds its knots by.
+
+    Parameters
+    ----------
+    static : array of float32, shape (B, F)
+    knots : array of float32, shape (K, F)
+
+    Returns
+    -------
+    array of float32, shape (B, (1 + K) * F)
+        The features, then for each row of knots the excess, never below 0.
+
+    Examples
+    --------
+    >>> bent(np.array([[1.0], [3.0]], np.float32), np.array([[0.0], [2.0]], np.float32)).tolist()
+    [[1.0, 1.0, 0.0], [3.0, 3.0, 1.0]]
+    """
+    return np.concatenate([static, *(np.maximum(static - row, 0.0) for row in knots)], axis=1)
 
 
 def solve_linear_heads(

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segmentation.encoder.linear import BENDS
 from segmentation.encoder.timelines import EVENT_VOCABULARY, FIRST_CATEGORY, NUMBERS, STRIDE
 
 #: Part of the schema hash: raised when the layers below change, so that old weights are not poured into them.
-NETWORK_REVISION = 1
+NETWORK_REVISION = 2
 
 _DILATIONS = (1, 2, 4, 8, 16, 32)
 _KERNEL = 8
@@ -38,8 +39,9 @@ def build_network(family: str, width: int, categories: int, features: int, heads
     keras.Model
         Inputs ``codes`` int32 (B, T, 2), ``numbers`` float32 (B, T, E) and ``static`` float32 (B, F); T is
         free but a multiple of `STRIDE`. Output float32 (B, Q): standardised targets, log-odds for
-        chances. Layer ``embedding`` gives (B, H), layer ``linear`` the wide path. Padding (code 0, in front)
-        does not touch the output.
+        chances. Layer ``embedding`` gives (B, H), layer ``linear`` the wide path from the features bent at the
+        weights of layer ``bends`` (see `linear.bent`), layer ``earned`` what the deep part counts in each head, 1 or 0.
+        Padding (code 0, in front) does not touch the output.
 
     Raises
     ------
@@ -80,8 +82,43 @@ def build_network(family: str, width: int, categories: int, features: int, heads
     fused = layers.Dense(width, activation="gelu", name="fused")(fused)
     # starts at zero: before training the network is the linear path, and the deep part learns what that leaves
     deep = layers.Dense(heads, kernel_initializer="zeros", use_bias=False, name="residual")(fused)
-    wide = layers.Dense(heads, kernel_initializer="zeros", name="linear")(static)
+    deep = _earned(heads)(deep)
+    # solved, not trained: steps of a size that suits the deep part only undo the closed form
+    wide = layers.Dense(heads, kernel_initializer="zeros", trainable=False, name="linear")(_bends(features)(static))
     return keras.Model([codes, numbers, static], layers.Add(name="outlook")([wide, deep]), name=family)
+
+
+def _bends(features: int) -> Any:
+    from keras import layers, ops
+
+    class Bends(layers.Layer):
+        """`linear.bent` with knots that training leaves where they are."""
+
+        def __init__(self) -> None:
+            super().__init__(name="bends")
+            self.knots = self.add_weight(shape=(len(BENDS), features), initializer="zeros", trainable=False)
+
+        def call(self, static: Any) -> Any:
+            above = [ops.relu(static - self.knots[place]) for place in range(len(BENDS))]
+            return ops.concatenate([static, *above], axis=1)
+
+    return Bends()
+
+
+def _earned(heads: int) -> Any:
+    from keras import layers
+
+    class Earned(layers.Layer):
+        """The deep part of heads that it does not help is multiplied by zero, and gets no gradient."""
+
+        def __init__(self) -> None:
+            super().__init__(name="earned")
+            self.share = self.add_weight(shape=(heads,), initializer="ones", trainable=False)
+
+        def call(self, deep: Any) -> Any:
+            return deep * self.share
+
+    return Earned()
 
 
 def _cnn(vectors: Any, there: Any, width: int) -> Any:

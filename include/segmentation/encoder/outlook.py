@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from segmentation.catalog import NO_MODEL, OUTLOOK
@@ -119,6 +120,19 @@ def write_no_outlook(lake: Lake, day: date, reason: str, base_day: date | None) 
         },
         folder / _SUMMARY,
     )
+
+
+def read_outlook_tables(lake: Lake, day: date) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the outlook of a day and that of its newest matured cut-off."""
+    folder = _folder(lake, day)
+    outlook, matured = (pd.read_parquet(folder / name, partitioning=None) for name in (_OUTLOOK, _MATURED))
+    return outlook, matured
+
+
+def write_outlook_tables(lake: Lake, day: date, outlook: pd.DataFrame, matured: pd.DataFrame) -> None:
+    """Put other figures in the place of a day's outlook, whose summary goes on."""
+    for name, table in ((_OUTLOOK, outlook), (_MATURED, matured)):
+        lake.write_table(pa.Table.from_pandas(table, preserve_index=False), _folder(lake, day) / name)
 
 
 def describe_heads(scale: HeadScale) -> dict[str, list[dict[str, Any]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from segmentation.config import EncoderSettings
 from segmentation.encoder.heads import HeadScale
-from segmentation.encoder.linear import solve_linear_heads
+from segmentation.encoder.linear import BENDS, bent, solve_linear_heads
 from segmentation.encoder.network import outlook_loss
 from segmentation.encoder.timelines import NUMBERS
 from segmentation.encoder.windows import Inputs, TrainingWindows
@@ -21,8 +21,16 @@ from segmentation.encoder.windows import Inputs, TrainingWindows
 Floats = npt.NDArray[np.float32]
 Predictor = Callable[[Inputs], Floats]
 
-#: Penalty of the linear path, as a share of the examples.
-LINEAR_PENALTY = 0.01
+#: Penalty of the linear path, as a share of the examples, for columns of standard deviation 1.
+LINEAR_PENALTY = 0.3
+#: Share of the way to tonight's closed form that the linear path goes in a fine-tune: one day in fifty is new, and
+#: the newest windows alone know less than those of half a year.
+LINEAR_RATE = 0.02
+#: Windows whose bent features are in memory at once.
+_ROWS_AT_ONCE = 8_192
+#: Share of a head's held-out loss that the deep part has to take off the linear path's, or the head does without it:
+#: what gains less in the months that were seen loses in the next.
+LEAST_GAIN = 0.01
 #: Steps before a training may end for want of gain: the deep part starts at nothing, and until it has found
 #: something the loss stands still.
 FEWEST_STEPS = 60
@@ -42,7 +50,7 @@ class Training:
     linear_loss : float
         The same of the static features' linear path alone; NaN in a warm start.
     held_out_losses : tuple of float
-        Loss on held-out customers before the first epoch and after each.
+        Loss on held-out customers before the first epoch, with tonight's linear path, and after each.
     best_epoch : int
         Epoch whose weights are kept; 0 = as it started.
     head_losses : dict of str to float
@@ -83,20 +91,31 @@ def predictor(network: Any, sequence_length: int) -> Predictor:
     return predict
 
 
-def fit_linear_path(network: Any, training: TrainingWindows, scale: HeadScale) -> None:
-    """Give the network's linear path its closed-form solution on the training windows."""
+def place_bends(network: Any, training: TrainingWindows) -> None:
+    """Let the network's linear path bend at quantiles of the training windows' features."""
+    # those of one shard stand for all: it holds windows of every cut-off
+    knots = np.quantile(next(training.shards()).static, BENDS, axis=0)
+    network.get_layer("bends").set_weights([knots.astype(np.float32)])
+
+
+def solve_linear_path(network: Any, training: TrainingWindows, scale: HeadScale) -> list[Floats]:
+    """Return the weights that the network's linear path has in closed form on the training windows."""
+    from threadpoolctl import threadpool_limits
+
+    (knots,) = network.get_layer("bends").get_weights()
+    spread = bent(next(training.shards()).static, knots).std(axis=0)
+    per_unit = np.where(spread > 1e-6, 1.0 / np.maximum(spread, 1e-6), 0.0).astype(np.float32)
 
     def examples() -> Iterator[tuple[Floats, Floats]]:
         for shard in training.shards():
-            yield shard.static, shard.targets
+            for start in range(0, len(shard), _ROWS_AT_ONCE):
+                rows = slice(start, start + _ROWS_AT_ONCE)
+                yield bent(shard.static[rows], knots) * per_unit, shard.targets[rows]
 
-    from threadpoolctl import threadpool_limits
-
-    layer = network.get_layer("linear")
     # one thread: how a product is split among threads decides its last digits
     with threadpool_limits(1):
-        weights, intercepts = solve_linear_heads(examples, layer.kernel.shape[0], _chances(scale), LINEAR_PENALTY)
-    layer.set_weights([weights, intercepts])
+        weights, intercepts = solve_linear_heads(examples, len(per_unit), _chances(scale), LINEAR_PENALTY)
+    return [weights * per_unit[:, None], intercepts]
 
 
 def train(
@@ -123,13 +142,14 @@ def train(
     sequence_length : int
         T.
     cold : bool
-        True: the linear path is solved first and the deep part learns what it leaves. False: a short
-        fine-tune of everything.
+        True: the linear path is solved first and the deep part learns what it leaves. False: the linear path goes
+        `LINEAR_RATE` of the way to tonight's solution, and a short fine-tune of the deep part follows.
 
     Returns
     -------
     Training
-        The weights before the first epoch take part in the contest, so training never makes them worse. Of a
+        The weights before the first epoch take part in the contest, so training never makes them worse; after a
+        cold start the deep part counts only in heads whose loss it lowers by `LEAST_GAIN`. Of a
         fine-tune only the share ``warm_rate`` is taken over: an exponential average of the weights over nights (Polyak
         and Juditsky 1992).
     """
@@ -137,9 +157,12 @@ def train(
 
     began = time.perf_counter()
     seconds = {}
+    linear = network.get_layer("linear")
     if cold:
-        fit_linear_path(network, training, scale)
-        seconds["linear"] = time.perf_counter() - began
+        place_bends(network, training)
+    solved = solve_linear_path(network, training, scale)
+    linear.set_weights(solved if cold else _part_way(linear.get_weights(), solved, LINEAR_RATE))
+    seconds["linear"] = time.perf_counter() - began
     weights = scale.loss_weights()
     network.compile(
         optimizer=keras.optimizers.Adam(
@@ -153,7 +176,7 @@ def train(
     by_head = _held_out_losses(predict, held_out, scale)
     losses = [float(by_head @ weights)]
     start = network.get_weights()
-    best, best_epoch, best_heads = start, 0, by_head
+    best, best_epoch, best_heads, first_heads = start, 0, by_head, by_head
     draws = np.random.default_rng(settings.seed)
     steps = training.batches(settings.batch_size)
     for epoch in range(1, (settings.cold_epochs if cold else settings.warm_epochs) + 1):
@@ -170,14 +193,18 @@ def train(
             best, best_epoch, best_heads = network.get_weights(), epoch, by_head
         elif epoch - best_epoch >= settings.patience and epoch * steps >= FEWEST_STEPS:
             break
+    network.set_weights(best)
+    if cold and best_epoch:
+        earned = best_heads < (1 - LEAST_GAIN) * first_heads
+        network.get_layer("earned").set_weights([earned.astype(np.float32)])
+        best_heads = np.where(earned, best_heads, first_heads)
+        losses[best_epoch] = float(best_heads @ weights)
     if not cold and best_epoch:
         # the other customers' noise is in every night's tune: averaged over nights it cancels, and segments keep still
-        best = [old + settings.warm_rate * (new - old) for old, new in zip(start, best, strict=True)]
-        network.set_weights(best)
+        network.set_weights(_part_way(start, best, settings.warm_rate))
         best_heads = _held_out_losses(predict, held_out, scale)
         losses[best_epoch] = float(best_heads @ weights)
-    network.set_weights(best)
-    seconds["train"] = time.perf_counter() - began - seconds.get("linear", 0.0)
+    seconds["train"] = time.perf_counter() - began - seconds["linear"]
     return Training(
         losses[best_epoch],
         losses[0] if cold else float("nan"),
@@ -187,6 +214,10 @@ def train(
         len(training),
         seconds,
     )
+
+
+def _part_way(start: Sequence[Floats], end: Sequence[Floats], share: float) -> list[Floats]:
+    return [old + share * (new - old) for old, new in zip(start, end, strict=True)]
 
 
 def _epoch(

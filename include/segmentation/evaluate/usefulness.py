@@ -124,6 +124,49 @@ def crossfit_r2(values: ArrayLike, labels: ArrayLike, seed: int, repeats: int = 
     return float(np.mean(scores)) if scores and np.ptp(kept) > 0 else float("nan")
 
 
+def crossfit_errors(
+    values: NDArray[np.float64], labels: ArrayLike, seed: int, repeats: int = REPEATS
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return each customer's squared error when foretold as by `crossfit_r2`, and when foretold the overall mean.
+
+    Parameters
+    ----------
+    values : (B,) what came true, all known
+    labels : (B,) segment of each customer
+    seed, repeats : as for `crossfit_r2`
+
+    Returns
+    -------
+    (B,) and (B,), means over the splits
+    """
+    _, codes = np.unique(np.asarray(labels), return_inverse=True)
+    segment, overall = np.zeros(len(values)), np.zeros(len(values))
+    for learn, judge in _halves(len(values), seed, repeats):
+        segment[judge] += (values[judge] - _segment_means(values, codes, learn)[codes[judge]]) ** 2 / repeats
+        overall[judge] += (values[judge] - values[learn].mean()) ** 2 / repeats
+    return segment, overall
+
+
+def crossfit_linear_r2(
+    values: NDArray[np.float64], columns: NDArray[np.float64], seed: int, repeats: int = REPEATS
+) -> float:
+    """Return the share of the variance of ``values`` that a linear combination of columns foretells; as `crossfit_r2`.
+
+    Parameters
+    ----------
+    values : (B,) what came true, all known
+    columns : (B, Q)
+    seed, repeats : as for `crossfit_r2`
+    """
+    design = np.column_stack([columns, np.ones(len(columns))])
+    scores = []
+    for learn, judge in _halves(len(values), seed, repeats):
+        fitted = np.linalg.lstsq(design[learn], values[learn], rcond=None)[0]
+        baseline = float(((values[judge] - values[learn].mean()) ** 2).sum())
+        scores.append(1.0 - float(((values[judge] - design[judge] @ fitted) ** 2).sum()) / baseline)
+    return float(np.mean(scores))
+
+
 def crossfit_auc(outcome: ArrayLike, labels: ArrayLike, seed: int, repeats: int = REPEATS) -> float:
     """Return the area under the ROC curve when a customer's risk is their segment's rate in the other half.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,17 @@ import pytest
 from sqlalchemy import Engine
 
 from segmentation.bench.quality import (
+    AVERAGE,
+    CEILING,
     STATIC_ONLY,
     _undone,
+    compare_families,
     score_families,
     score_stillness,
     summarise_families,
 )
+from segmentation.bench.quality_page import BEGIN, END, quality_table, write_between_marks
+from segmentation.bench.references import BASELINES
 from segmentation.calendar import business_day_of
 from segmentation.config import ClusterSettings, EncoderSettings, Settings
 from segmentation.extract.extract_day import extract_day
@@ -40,12 +46,20 @@ def checked_lake(make_settings: Callable[..., Settings], small_shop, warehouse: 
 @pytest.mark.timeout(600)
 def test_families_and_nights_are_scored_on_the_future(checked_lake: tuple, small_shop) -> None:
     settings, day = checked_lake
-    scores = score_families(settings, [day], [STATIC_ONLY, "cnn_rnn"], [1], small_shop.url)
-    assert scores["segmentation"].tolist() == [STATIC_ONLY, "cnn_rnn", "rfm_grid", "kmeans_rfm"]
-    assert np.isfinite(scores[["spend_r2", "log_orders_r2", "churn_auc"]].to_numpy(dtype=float)).all()
-    assert (scores["churn_auc"] > 0.5).all()
-    summary = summarise_families(scores)
-    assert summary["spend_r2"].tolist() == scores["spend_r2"].round(4).tolist()
+    scored = score_families(settings, [day], [STATIC_ONLY, "cnn_rnn", "cnn"], [1], small_shop.url)
+    names = [one.segmentation for one in scored]
+    assert names == [STATIC_ONLY, "cnn_rnn", CEILING, "cnn", AVERAGE, *BASELINES]
+    summary = summarise_families(scored).set_index("segmentation")
+    assert np.isfinite(summary[["spend_r2", "log_orders_r2", "churn_auc"]].to_numpy(dtype=float)).all()
+    assert (summary["churn_auc"] > 0.5).all()
+
+    gaps = compare_families(scored, "cnn_rnn", seed=1, draws=200).set_index("segmentation")
+    assert set(gaps.index) == {STATIC_ONLY, "cnn", AVERAGE, *BASELINES}
+    assert (gaps["spend_low"] <= gaps["spend_high"]).all()
+    real = summary.loc["cnn_rnn", "spend_r2"] - summary.loc[gaps.index, "spend_r2"]
+    # sums of errors against means of ratios: the same but for the unequal halves
+    np.testing.assert_allclose(gaps["spend"], real, atol=0.02)
+    assert f"| cnn_rnn (default) | {summary.loc['cnn_rnn', 'k']:.0f} |" in quality_table(scored, "cnn_rnn", seed=1)
 
     nights, cost = score_stillness(settings, day - timedelta(days=2), day, small_shop.url)
     assert nights["day"].tolist() == [day - timedelta(days=1), day]
@@ -54,6 +68,16 @@ def test_families_and_nights_are_scored_on_the_future(checked_lake: tuple, small
     # nothing of it is left in the lake, nor were its rows touched
     assert [path.name for path in settings.home.iterdir() if path.name.startswith("bench-")] == []
     assert settings.lake.days("outlook") == []
+
+
+def test_the_page_keeps_what_was_written_by_hand(tmp_path: Path) -> None:
+    page = tmp_path / "QUALITY.md"
+    page.write_text(f"# Quality\n\n{BEGIN}\nold\n{END}\nby hand\n")
+    write_between_marks(page, "| new |")
+    assert page.read_text() == f"# Quality\n\n{BEGIN}\n\n| new |\n\n{END}\nby hand\n"
+    page.write_text("no marks")
+    with pytest.raises(ValueError, match="has no lines"):
+        write_between_marks(page, "| new |")
 
 
 def test_moves_that_go_back_within_a_week_count_as_undone() -> None:
