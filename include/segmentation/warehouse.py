@@ -200,13 +200,15 @@ segment_profiles = Table(
     Column("segment_id", Integer, primary_key=True, autoincrement=False, comment="segment, see marts.segments"),
     Column("customers", Integer, nullable=False, comment="customers in the segment"),
     Column("share", Double, nullable=False, comment="customers as a share (0 to 1) of all customers of the day"),
-    Column("revenue_28d", Numeric(18, 2), nullable=False, comment="net revenue of the last 28 days, shop currency"),
+    Column("revenue_28d", Numeric(18, 2), comment="net revenue of the last 28 days, shop currency"),
     Column(
-        "revenue_share_28d", Double, comment="that as a share (0 to 1) of the shop's; null if the shop sold nothing"
+        "revenue_share_28d",
+        Double,
+        comment="that as a share (0 to 1) of all that is told; null if the shop sold nothing",
     ),
-    Column("orders_28d", BigInteger, nullable=False, comment="orders of the last 28 days, void ones left out"),
-    Column("revenue_365d", Numeric(18, 2), nullable=False, comment="net revenue of the last 365 days, shop currency"),
-    Column("orders_365d", BigInteger, nullable=False, comment="orders of the last 365 days, void ones left out"),
+    Column("orders_28d", BigInteger, comment="orders of the last 28 days, void ones left out"),
+    Column("revenue_365d", Numeric(18, 2), comment="net revenue of the last 365 days, shop currency"),
+    Column("orders_365d", BigInteger, comment="orders of the last 365 days, void ones left out"),
     Column(
         "average_order_value", Numeric(18, 2), comment="revenue_365d / orders_365d, shop currency; null without orders"
     ),
@@ -280,8 +282,9 @@ segment_profiles = Table(
         "for those without an order",
     ),
     schema=MARTS,
-    comment="Grain: as_of, segment. Size, money and habits of each segment on each published day. Customers, revenue "
-    "and orders of one as_of may be summed over segments, never over days.",
+    comment="Grain: as_of, segment. Size, money and habits of each segment on each published day; of fewer than 10 "
+    "customers (with an order) only how many they are, the rest is null or empty. Customers, revenue and orders of one "
+    "as_of may be summed over segments, never over days.",
 )
 
 segment_transitions = Table(
@@ -420,7 +423,7 @@ segment_revenue_bridge = Table(
     comment="Grain: as_of, segment. Why a segment's revenue of 28 days changed since the night before: by_customers + "
     "by_frequency + by_basket = revenue_28d_after - revenue_28d_before, to the cent. The three may be summed over "
     "segments and over nights that build on each other; before and after may be summed over segments only. "
-    "The first night has no rows.",
+    "The first night has no rows, nor has a segment of fewer than 10 customers on either day.",
 )
 
 runs = Table(

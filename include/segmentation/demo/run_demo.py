@@ -167,7 +167,7 @@ def show_results(stack: Stack, shop: DemoShop, console: Console) -> None:
             row.name,
             f"{row.customers:,}",
             f"{row.share:.1%}",
-            f"{row.revenue_28d:,.2f}",
+            "" if row.revenue_28d is None else f"{row.revenue_28d:,.2f}",
             row.distinctive,
         )
     console.print(table)

@@ -57,6 +57,9 @@ _STATIC_COLUMNS = (
 
 
 #: Figures of `_figures` that are columns of their own as they are.
+_TOLD_OF_FEW = ("as_of", "segment_id", "customers", "share")
+#: What stands in the place of lists and comparisons that are not told.
+_UNTOLD: dict[str, Any] = {"top_categories": [], "distinctive": [], "channels": [], "versus_shop": {}}
 _MEASURED = (
     "recency_days_median",
     "days_between_orders_median",
@@ -152,8 +155,14 @@ def profile_segments(
     channels = _rows(duck, "rank_channels.sql", {"minimum_customers": MINIMUM_SHOWN, "top": TOP_CHANNELS})
     categories_of, channels_of = _by_segment(ranked), _by_segment(channels)
     spread = {row["segment_id"]: row for row in _rows(duck, "measure_spread.sql", {"bands": SPREAD_BANDS})}
+<<<<<<< HEAD
     customers = sum(row["customers"] for row in segments)
     cents = sum(row["cents_28d"] for row in segments)
+=======
+    customers = sum(row["customers"] for row in rows)
+    # shares of what is told, or the missing one would follow from the others
+    cents = sum(row["cents_28d"] for row in rows if not is_few(row))
+>>>>>>> h_privacy
     campaigns = shop is not None and shop["reached"]
     usual = _figures(shop, campaigns=campaigns) if shop else {}
 
@@ -165,7 +174,7 @@ def profile_segments(
             "customers": row["customers"],
             "share": row["customers"] / customers,
             "revenue_28d": _money(row["cents_28d"]),
-            "revenue_share_28d": _ratio(row["cents_28d"], cents),
+            "revenue_share_28d": None if is_few(row) else _ratio(row["cents_28d"], cents),
             "orders_28d": row["orders_28d"],
             "revenue_365d": _money(row["cents_365d"]),
             "orders_365d": row["orders_365d"],
@@ -180,6 +189,21 @@ def profile_segments(
         }
 
     return [describe(row) for row in segments], describe(shop) if shop else None
+
+
+def is_few(profile: Mapping[str, Any]) -> bool:
+    """Tell whether figures of a profile would describe single people; those without an order have none."""
+    return profile["segment_id"] != NO_ORDER_SEGMENT and profile["customers"] < MINIMUM_SHOWN
+
+
+def without_few(profiles: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return profiles as they may be read: of fewer than `MINIMUM_SHOWN` customers only how many they are."""
+    return [
+        {name: value if name in _TOLD_OF_FEW else _UNTOLD.get(name) for name, value in profile.items()}
+        if is_few(profile)
+        else dict(profile)
+        for profile in profiles
+    ]
 
 
 def count_transitions(duck: DuckDBPyConnection, day: date, base_day: date | None) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from segmentation.publish.copy_rows import copy_rows
 from segmentation.publish.interests import gather_interests, replace_interests
 from segmentation.publish.lifecycle import describe_lifecycle
 from segmentation.publish.map_customers import map_customers, mix_tastes
-from segmentation.publish.profiles import count_transitions, night_files, profile_segments
+from segmentation.publish.profiles import count_transitions, night_files, profile_segments, without_few
 from segmentation.publish.revenue_bridge import bridge_revenue
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.runs import PublishedNight, StaleDay
@@ -175,7 +175,7 @@ def publish_night(
             _rewrite_history(
                 connection, customer_taste_history, "changed_tastes", "taste_stays", day, run_id, following
             )
-            _replace(connection, segment_profiles, day, profiles)
+            _replace(connection, segment_profiles, day, without_few(profiles))
             _replace(connection, segment_transitions, day, transitions)
             _replace(connection, segment_lifecycle, day, lifecycle)
             _replace(connection, segment_revenue_bridge, day, bridge_revenue(connection, day, base_day, profiles))

@@ -34,7 +34,7 @@ class SegmentSummary:
     name: str
     customers: int
     share: float
-    revenue_28d: Decimal
+    revenue_28d: Decimal | None
     revenue_share_28d: float | None
     distinctive: str
 

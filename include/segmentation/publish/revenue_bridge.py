@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from segmentation.publish.profiles import is_few
 from segmentation.warehouse import segment_profiles
 
 _READ = ("segment_id", "customers", "orders_28d", "revenue_28d")
@@ -105,14 +106,16 @@ def bridge_revenue(
     Returns
     -------
     list of dict
-        Rows of `marts.segment_revenue_bridge`, by segment: one for each that has a profile on either day; none on
-        the first night.
+        Rows of `marts.segment_revenue_bridge`, by segment: one for each that has a profile on either day, and on
+        neither fewer customers than may be described; none on the first night.
     """
     if base_day is None:
         return []
     columns = [segment_profiles.c[name] for name in _READ]
     earlier = connection.execute(select(*columns).where(segment_profiles.c.as_of == base_day)).mappings()
-    before, after = _by_segment([dict(row) for row in earlier]), _by_segment(profiles)
+    told = [dict(row) for row in earlier]
+    few = {profile["segment_id"] for profile in [*told, *profiles] if is_few(profile)}
+    before, after = _by_segment(told, few), _by_segment(profiles, few)
     rows = []
     for segment in sorted(before.keys() | after.keys()):
         then, now = before.get(segment, NOTHING), after.get(segment, NOTHING)
@@ -132,9 +135,11 @@ def bridge_revenue(
     return rows
 
 
-def _by_segment(profiles: Sequence[Mapping[str, Any]]) -> dict[int, Trade]:
+def _by_segment(profiles: Sequence[Mapping[str, Any]], few: set[int]) -> dict[int, Trade]:
     return {
-        row["segment_id"]: Trade(row["customers"], row["orders_28d"], int(row["revenue_28d"] * 100)) for row in profiles
+        row["segment_id"]: Trade(row["customers"], row["orders_28d"], int(row["revenue_28d"] * 100))
+        for row in profiles
+        if row["segment_id"] not in few
     }
 
 

@@ -11,4 +11,4 @@ select
 from marts.segment_profiles as profile
 join marts.segments on segments.segment_id = profile.segment_id
 where profile.as_of = (select max(as_of) from marts.customer_segments)
-order by profile.revenue_28d desc, profile.segment_id
+order by profile.revenue_28d desc nulls last, profile.segment_id

@@ -24,9 +24,9 @@ TABLES = [table.name for table in (*metadata.tables.values(), *views.tables.valu
 @pytest.fixture
 def ask(nights: Any, server: Server, warehouse_database: str) -> Callable[[ExampleQuery], list[dict[str, str]]]:
     """Return what answers a query as `marketing`, ten nights after a first one with tastes and changes."""
-    labels = {f"c{n}": 1 if n <= 15 else 2 for n in range(1, 31)} | {"x1": 0}
-    later = {**labels, **{f"c{n}": 3 for n in range(1, 15)}, "c30": 1}
-    tastes = {f"c{n}": 1 + n % 2 for n in range(1, 31)}
+    labels = {f"c{n}": 1 if n <= 25 else 2 for n in range(1, 51)} | {"x1": 0}
+    later = {**labels, **{f"c{n}": 3 for n in range(1, 15)}, "c50": 1}
+    tastes = {f"c{n}": 1 + n % 2 for n in range(1, 51)}
     other_tastes = {**tastes, "c1": 1, "c2": 2}
     born = [{"kind": "born", "segment_id": segment, "others": []} for segment in (1, 2)]
     nights.publish(0, nights.write(0, labels, tastes=tastes, lifecycle=born))
@@ -60,8 +60,8 @@ def test_answers(ask: Callable[[ExampleQuery], list[dict[str, str]]]) -> None:
     assert [row["change"] for row in shop] == ["0.00"]
     _, week_ago, _ = (ask(query) for query in example_queries("customer_segment_history"))
     assert {row["name"]: row["customers"] for row in week_ago} == {
-        "Weekly big baskets": "15",
-        "Rare bargain hunters": "15",
+        "Weekly big baskets": "25",
+        "Rare bargain hunters": "25",
         "No order yet": "1",
     }
 

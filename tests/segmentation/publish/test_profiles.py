@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from segmentation.errors import MissingInput
+from segmentation.warehouse import segment_profiles
 
 LABELS = {f"c{n}": 1 if n <= 10 else 2 for n in range(1, 21)} | {"x1": 0, "x2": 0}
 
@@ -143,9 +144,16 @@ def test_a_segment_beside_the_shop(nights: Any) -> None:
     assert profile(nights, 0, "versus_shop") == ({},)
 
 
-def test_fewer_than_ten_customers_are_not_compared(nights: Any) -> None:
+def test_of_fewer_than_ten_customers_only_their_number_is_told(nights: Any) -> None:
     nights.night(0, {**LABELS, "c1": 2})
-    assert profile(nights, 1, "customers, versus_shop") == (9, {})
+    names = [column.name for column in segment_profiles.c]
+    row = profile(nights, 1, ", ".join(names))
+    told = {name: value for name, value in zip(names, row, strict=True) if value not in (None, [], {})}
+    assert told == {"as_of": nights.day(0), "segment_id": 1, "customers": 9, "share": pytest.approx(9 / 22)}
+    # nor does it follow from the shares of the others
+    assert profile(nights, 2, "customers, revenue_share_28d") == (11, 1.0)
+    # those without an order have no figures that could be told
+    assert profile(nights, 0, "customers, revenue_28d, orders_365d") == (2, 0, 0)
 
 
 def test_a_shop_without_events_has_no_channels_and_no_campaigns(nights: Any) -> None:

@@ -67,7 +67,7 @@ def test_cases_worked_out_by_hand(before: Trade, after: Trade, parts: tuple[int,
     assert decompose(before, after) == parts
 
 
-LABELS = {f"c{n}": 1 if n <= 10 else 2 for n in range(1, 21)} | {"x1": 0}
+LABELS = {f"c{n}": 1 if n <= 20 else 2 for n in range(1, 41)} | {"x1": 0}
 BRIDGE = (
     "select segment_id, compared_to, revenue_28d_before, revenue_28d_after, by_customers, by_frequency, by_basket "
     "from marts.segment_revenue_bridge "
@@ -76,23 +76,32 @@ BRIDGE = (
 
 def test_the_bridge_leads_from_the_base_nights_profile_to_tonights(nights: Any) -> None:
     nights.night(0, LABELS)
-    # c1 and c2 (1.10 and 2.10 in 1 and 2 orders) go to segment 2; c20 (20.10 in 20) founds segment 3
-    nights.night(1, {**LABELS, "c1": 2, "c2": 2, "c20": 3}, base=LABELS)
+    # c1 and c2 (1.10 and 2.10 in 1 and 2 orders) go to segment 2; c31 to c40 (31.10 to 40.10) found segment 3
+    nights.night(1, {**LABELS, "c1": 2, "c2": 2} | {f"c{n}": 3 for n in range(31, 41)}, base=LABELS)
     rows = nights.rows(BRIDGE + "order by segment_id")
     assert [row[:4] for row in rows] == [
         (0, FIRST, Decimal(0), Decimal(0)),
-        (1, FIRST, Decimal("56.00"), Decimal("52.80")),
-        (2, FIRST, Decimal("156.00"), Decimal("139.10")),
-        (3, FIRST, Decimal(0), Decimal("20.10")),
+        (1, FIRST, Decimal("212.00"), Decimal("208.80")),
+        (2, FIRST, Decimal("612.00"), Decimal("259.20")),
+        (3, FIRST, Decimal(0), Decimal("356.00")),
     ]
     assert all(after - before == sum(parts) for _, _, before, after, *parts in rows)
-    assert rows[3][4:] == (Decimal("20.10"), Decimal(0), Decimal(0))
-    # 10 customers of 5.5 orders at 56/55 became 8 of 6.5 at 52.8/52: fewer, who buy more often
+    assert rows[3][4:] == (Decimal("356.00"), Decimal(0), Decimal(0))
+    # 20 customers of 10.5 orders at 212/210 became 18 of 11.5 at 208.8/207: fewer, who buy more often
     by_customers, by_frequency, by_basket = rows[1][4:]
     assert by_customers < -10 < 0 < by_frequency
     assert abs(by_basket) < Decimal("0.20")
     # over all segments: the customers are the same, so the shop's revenue is
     assert sum(row[3] - row[2] for row in rows) == 0
+
+
+def test_a_segment_of_few_on_either_night_is_not_told(nights: Any) -> None:
+    few = {**LABELS, "c40": 3}
+    nights.night(0, LABELS)
+    nights.night(1, few, base=LABELS)
+    assert [row[0] for row in nights.rows(BRIDGE + f"where as_of = '{SECOND}' order by 1")] == [0, 1, 2]
+    nights.night(2, LABELS, base=few)
+    assert [row[0] for row in nights.rows(BRIDGE + f"where as_of = '{THIRD}' order by 1")] == [0, 1, 2]
 
 
 def test_the_first_night_has_nothing_to_compare_with(nights: Any) -> None:
@@ -101,7 +110,7 @@ def test_the_first_night_has_nothing_to_compare_with(nights: Any) -> None:
 
 
 def test_a_night_published_late_is_bridged_on_both_sides_once_the_stale_night_is_run_again(nights: Any) -> None:
-    moved = {**LABELS, "c20": 1}
+    moved = {**LABELS, "c40": 1}
     nights.night(0, LABELS)
     nights.night(2, LABELS, base=LABELS)
     assert nights.night(1, moved, base=LABELS).stale_days == ["2026-03-03"]
@@ -109,7 +118,7 @@ def test_a_night_published_late_is_bridged_on_both_sides_once_the_stale_night_is
     assert nights.rows(spans) == [(SECOND, FIRST), (THIRD, FIRST)]
     nights.night(2, LABELS, base=moved)
     assert nights.rows(spans) == [(SECOND, FIRST), (THIRD, SECOND)]
-    # night by night the changes add up: what c20 brought to segment 1 it took away again
+    # night by night the changes add up: what c40 brought to segment 1 it took away again
     assert nights.rows(
         "select segment_id, sum(by_customers + by_frequency + by_basket) from marts.segment_revenue_bridge "
         "group by segment_id order by segment_id"

@@ -16,7 +16,7 @@ where not holdout
       select segment_id
       from marts.segment_profiles
       where as_of = (select max(as_of) from marts.customer_segments) and segment_id <> 0
-      order by revenue_28d / customers desc
+      order by revenue_28d / customers desc nulls last
       limit 1
   )
 order by confidence desc, customer_id

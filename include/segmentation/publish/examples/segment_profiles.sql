@@ -9,7 +9,7 @@ select segments.name,
 from marts.segment_profiles as profile
 join marts.segments using (segment_id)
 where profile.as_of = (select max(as_of) from marts.customer_segments)
-order by profile.revenue_28d desc;
+order by profile.revenue_28d desc nulls last;
 
 -- How does each segment differ from the shop? 1.25 = a quarter more than the customers of the shop
 select segments.name, versus.key as figure, round(versus.value::numeric, 2) as times_the_shop

@@ -1,4 +1,6 @@
-"""Add releases from quarantine, requests to erase customers, their certificates, and when a model was removed."""
+"""Add releases from quarantine and erasures of customers, and tell less of segments of few customers."""
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +12,45 @@ branch_labels = None
 depends_on = None
 
 
+# columns of segment_profiles that are not told of few customers
+_UNTOLD: dict[str, sa.types.TypeEngine[Any]] = {
+    "revenue_28d": sa.Numeric(18, 2),
+    "orders_28d": sa.BigInteger(),
+    "revenue_365d": sa.Numeric(18, 2),
+    "orders_365d": sa.BigInteger(),
+}
+_SHARE_BEFORE = "that as a share (0 to 1) of the shop's; null if the shop sold nothing"
+_SHARE_NOW = "that as a share (0 to 1) of all that is told; null if the shop sold nothing"
+_PROFILES_BEFORE = (
+    "Grain: as_of, segment. Size, money and habits of each segment on each published day. Customers, revenue "
+    "and orders of one as_of may be summed over segments, never over days."
+)
+_PROFILES_NOW = (
+    "Grain: as_of, segment. Size, money and habits of each segment on each published day; of fewer than 10 "
+    "customers (with an order) only how many they are, the rest is null or empty. Customers, revenue and orders of one "
+    "as_of may be summed over segments, never over days."
+)
+_BRIDGE_BEFORE = (
+    "Grain: as_of, segment. Why a segment's revenue of 28 days changed since the night before: by_customers + "
+    "by_frequency + by_basket = revenue_28d_after - revenue_28d_before, to the cent. The three may be summed over "
+    "segments and over nights that build on each other; before and after may be summed over segments only. "
+    "The first night has no rows."
+)
+_BRIDGE_NOW = f"{_BRIDGE_BEFORE[:-1]}, nor has a segment of fewer than 10 customers on either day."
+
+
+def _describe(share: tuple[str, str], profiles: tuple[str, str], bridge: tuple[str, str]) -> None:
+    op.alter_column(
+        "segment_profiles", "revenue_share_28d", schema="marts", comment=share[1], existing_comment=share[0]
+    )
+    for table, (before, now) in (("segment_profiles", profiles), ("segment_revenue_bridge", bridge)):
+        op.create_table_comment(table, now, schema="marts", existing_comment=before)
+
+
 def upgrade() -> None:
+    for name, kind in _UNTOLD.items():
+        op.alter_column("segment_profiles", name, schema="marts", existing_type=kind, nullable=True)
+    _describe((_SHARE_BEFORE, _SHARE_NOW), (_PROFILES_BEFORE, _PROFILES_NOW), (_BRIDGE_BEFORE, _BRIDGE_NOW))
     op.add_column(
         "models",
         sa.Column(
@@ -178,3 +218,8 @@ def downgrade() -> None:
     op.drop_table("quarantine_releases", schema="ops")
     op.drop_column("models", "removed_reason", schema="ops")
     op.drop_column("models", "removed_at", schema="ops")
+    _describe((_SHARE_NOW, _SHARE_BEFORE), (_PROFILES_NOW, _PROFILES_BEFORE), (_BRIDGE_NOW, _BRIDGE_BEFORE))
+    # without their figures rows of few customers cannot be kept
+    op.execute("delete from marts.segment_profiles where revenue_28d is null")
+    for name, kind in _UNTOLD.items():
+        op.alter_column("segment_profiles", name, schema="marts", existing_type=kind, nullable=False)
