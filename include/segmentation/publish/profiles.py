@@ -155,14 +155,9 @@ def profile_segments(
     channels = _rows(duck, "rank_channels.sql", {"minimum_customers": MINIMUM_SHOWN, "top": TOP_CHANNELS})
     categories_of, channels_of = _by_segment(ranked), _by_segment(channels)
     spread = {row["segment_id"]: row for row in _rows(duck, "measure_spread.sql", {"bands": SPREAD_BANDS})}
-<<<<<<< HEAD
     customers = sum(row["customers"] for row in segments)
-    cents = sum(row["cents_28d"] for row in segments)
-=======
-    customers = sum(row["customers"] for row in rows)
     # shares of what is told, or the missing one would follow from the others
-    cents = sum(row["cents_28d"] for row in rows if not is_few(row))
->>>>>>> h_privacy
+    cents = sum(row["cents_28d"] for row in segments if not is_few(row))
     campaigns = shop is not None and shop["reached"]
     usual = _figures(shop, campaigns=campaigns) if shop else {}
 
