@@ -20,7 +20,15 @@ _REFUSED = (
 )
 _REFUSED_PATTERN = re.compile(r'role ".*" (does not exist|is not permitted to log in)|database ".*" does not exist')
 # the server, or somebody between, ended a connection that had been made
-_LOST = ("server closed the connection", "terminating connection", "conflict with recovery", "ssl syscall error")
+_LOST = (
+    "server closed the connection",
+    "terminating connection",
+    "conflict with recovery",
+    "ssl syscall error",
+    # what the driver says of a connection that it found closed before
+    "connection already closed",
+    "cursor already closed",
+)
 _UNREACHABLE = (
     "connection refused",
     "could not connect",

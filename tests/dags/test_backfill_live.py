@@ -3,15 +3,17 @@
 The backfill asks for Airflow's default of ten days at once; the days have to run one by one, the earliest first.
 """
 
+import itertools
 import socket
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import Engine, text
 
@@ -167,3 +169,36 @@ def test_a_backfill_runs_each_day_and_again_without_a_change(api: Api, warehouse
     assert [night.business_day for night in again] == DAYS
     assert not any(night.stale for night in again)
     assert [night.business_day for night in _ledger(warehouse, "superseded")] == DAYS
+
+
+def test_two_backfills_and_other_runs_at_the_same_time_go_one_by_one(api: Api) -> None:
+    """Airflow refuses a second backfill of the DAG; runs that are triggered meanwhile wait for their turn."""
+    before = set(_runs(api))
+    asked = {
+        "dag_id": NIGHTLY_DAG,
+        "from_date": f"{DAYS[0]}T00:00:00Z",
+        "to_date": f"{DAYS[1]}T00:00:00Z",
+        "reprocess_behavior": "completed",
+    }
+    api.call("POST", "/backfills", json=asked)
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        api.call("POST", "/backfills", json=asked | {"to_date": f"{DAYS[2]}T00:00:00Z"})
+    assert refused.value.response.status_code == 409
+    for day in (DAYS[2], DAYS[2] + timedelta(days=1)):
+        body = {"partition_key": str(day), "logical_date": None}
+        api.call("POST", f"/dags/{NIGHTLY_DAG}/dagRuns", json=body)
+    deadline = time.monotonic() + MINUTES_10
+    while True:
+        new = {run_id: run for run_id, run in _runs(api).items() if run_id not in before}
+        if len(new) == 4 and all(run["state"] in ("success", "failed") for run in new.values()):
+            break
+        assert time.monotonic() < deadline, f"not done in time: {[run['state'] for run in new.values()]}"
+        time.sleep(1)
+    assert {run["state"] for run in new.values()} == {"success"}
+    spans = []
+    for run_id in new:
+        tasks = api.call("GET", f"/dags/{NIGHTLY_DAG}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        at = {task["task_id"]: task for task in tasks}
+        spans.append((at["extract"]["start_date"], at["publish"]["end_date"]))
+    spans.sort()
+    assert all(earlier[1] <= later[0] for earlier, later in itertools.pairwise(spans)), spans

@@ -119,3 +119,14 @@ def test_every_scheme_means_psycopg2(scheme: str) -> None:
 
 def test_where_never_shows_a_password() -> None:
     assert where("postgresql://u:p%40ss@h/d") == "h:5432/d"
+
+
+def test_a_connection_that_the_driver_found_closed_is_lost(server: Server) -> None:
+    """A publication whose connection was terminated met this, as an error that is none of `OperationalError`."""
+    url = server.url("postgres")
+    engine = engine_for(url)
+    closed = engine.raw_connection().driver_connection
+    closed.close()
+    with pytest.raises(ConnectionLost, match="connection already closed"), named_errors("warehouse", url):
+        closed.cursor()
+    engine.dispose()
