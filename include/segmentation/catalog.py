@@ -58,6 +58,9 @@ OPS = "ops"
 # Airflow
 NIGHTLY_DAG = "segmentation_nightly"
 ERASURE_DAG = "customer_erasure"
+#: Tasks of the nightly DAG: where a held night waits for somebody, and the one after which a night is over.
+APPROVAL_TASK = "approve"
+LAST_TASK = "publish"
 HOUSEKEEPING_DAG = "segmentation_housekeeping"
 OUR_DAGS = (NIGHTLY_DAG, "audience_export", ERASURE_DAG, HOUSEKEEPING_DAG)
 

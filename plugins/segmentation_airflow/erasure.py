@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from airflow.sdk import get_current_context
 
-from segmentation.catalog import NIGHTLY_DAG
+from segmentation.catalog import APPROVAL_TASK, LAST_TASK, NIGHTLY_DAG
 from segmentation.config import settings
 from segmentation.errors import NightRunning
 from segmentation_airflow.tonight import Report, report
+from segmentation_airflow.turn import at_work
 from segmentation_airflow.urls import open_warehouse
 
 
@@ -29,8 +30,9 @@ def run_erasure() -> Report:
 
 
 def _require_no_night() -> None:
-    """Make sure that Airflow runs no night: the ledger does not show a published day that is run again."""
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+    """Make sure that Airflow runs no night: the ledger does not show a published day that is run again.
 
-    if RuntimeTaskInstance.get_dr_count(dag_id=NIGHTLY_DAG, states=["running"]):
-        raise NightRunning(f"of {NIGHTLY_DAG}")
+    A held night that waits for an answer writes nothing but what it finds in the lake then.
+    """
+    if running := at_work(NIGHTLY_DAG, APPROVAL_TASK, LAST_TASK):
+        raise NightRunning(running[0])

@@ -72,20 +72,15 @@ def waits_for(
     """
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance as Airflow
 
-    if Airflow.get_dr_count(dag_id=dag_id, states=["running"]) <= 1:
+    others = [other for other in at_work(dag_id, approval_task, last_task) if other != run_id]
+    if not others:
         return ""
-    states = Airflow.get_task_states(dag_id=dag_id, task_ids=[first_task, approval_task, last_task])
-    others = [
-        other
-        for other, tasks in states.items()
-        if other != run_id
-        and tasks.get(last_task) not in _OVER
-        and tasks.get(approval_task) != TaskInstanceState.AWAITING_INPUT
-        and Airflow.get_dagrun_state(dag_id=dag_id, run_id=other) == "running"
-    ]
+    states = Airflow.get_task_states(dag_id=dag_id, task_ids=[first_task])
     taken_by = _taken_by(warehouse, dag_id)
     under_way = [
-        other for other in others if other == taken_by or states[other].get(first_task) == TaskInstanceState.SUCCESS
+        other
+        for other in others
+        if other == taken_by or states.get(other, {}).get(first_task) == TaskInstanceState.SUCCESS
     ]
     if under_way:
         return f"run {under_way[0]} is under way"
@@ -96,6 +91,22 @@ def waits_for(
         if (days[other], other) < (day, run_id):
             return f"business day {days[other]} goes first (run {other})"
     return ""
+
+
+def at_work(dag_id: str, approval_task: str, last_task: str) -> list[str]:
+    """Return the ids of runs that Airflow runs: not those in which ``last_task`` is over, or that wait for approval."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance as Airflow
+
+    if not Airflow.get_dr_count(dag_id=dag_id, states=["running"]):
+        return []
+    states = Airflow.get_task_states(dag_id=dag_id, task_ids=[approval_task, last_task])
+    return [
+        run_id
+        for run_id, tasks in states.items()
+        if tasks.get(last_task) not in _OVER
+        and tasks.get(approval_task) != TaskInstanceState.AWAITING_INPUT
+        and Airflow.get_dagrun_state(dag_id=dag_id, run_id=run_id) == "running"
+    ]
 
 
 def _taken_by(warehouse: Engine, dag_id: str) -> str | None:

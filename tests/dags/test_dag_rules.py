@@ -12,7 +12,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
-from segmentation.catalog import OUR_DAGS
+from segmentation.catalog import APPROVAL_TASK, LAST_TASK, OUR_DAGS
 
 ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
@@ -140,6 +140,7 @@ def test_the_nightly_dag_is_never_paused_and_an_open_question_keeps_no_night_wai
     dag = bag.dags["segmentation_nightly"]
     # one night at work, one that waits for an answer, one that was asked for by hand; turn.py lets them go one by one
     assert dag.max_active_runs == 3
+    assert {APPROVAL_TASK, LAST_TASK} <= set(dag.task_ids)
     assert dag.catchup is False
     assert dag.is_paused_upon_creation is False
     assert [asset.name for asset in dag.get_task("publish").outlets] == ["marts.customer_segments"]
