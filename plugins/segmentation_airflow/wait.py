@@ -16,7 +16,7 @@ from segmentation.config import settings
 from segmentation.connections import engine_for, named_errors
 from segmentation.errors import SourceBehind
 from segmentation_airflow.tonight import Tonight, tonight
-from segmentation_airflow.turn import take_turn
+from segmentation_airflow.turn import take_turn, waits_for
 from segmentation_airflow.urls import SOURCE, WAREHOUSE, url_of
 
 if TYPE_CHECKING:
@@ -84,18 +84,22 @@ class Beginning:
         from segmentation.extract.freshness import assess_freshness
 
         configured, day, warehouse_url = settings(), date.fromisoformat(self.day), url_of(WAREHOUSE)
+        asked = (self.dag_id, self.run_id, day, self.first_task, self.approval_task, self.last_task)
         warehouse = engine_for(warehouse_url)
         try:
             with named_errors("warehouse", warehouse_url):
-                tasks = (self.first_task, self.approval_task, self.last_task)
-                other = take_turn(self.dag_id, self.run_id, day, *tasks, warehouse)
+                if other := waits_for(*asked, warehouse):
+                    return Look(f"Waits for its turn: {other}.", TURN_POLL_S)
+            freshness = assess_freshness(configured, day, url_of(SOURCE), datetime.now(UTC), self.accept_unusual_day)
+            if freshness.state != "ready":
+                return Look(freshness.message, configured.extract.poll_s, freshness.hours_past)
+            # not before: a night that waits for its rows must not keep earlier days waiting
+            with named_errors("warehouse", warehouse_url):
+                if other := take_turn(*asked, warehouse):
+                    return Look(f"Waits for its turn: {other}.", TURN_POLL_S)
         finally:
             warehouse.dispose()
-        if other:
-            return Look(f"Waits for its turn: {other}.", TURN_POLL_S)
-        freshness = assess_freshness(configured, day, url_of(SOURCE), datetime.now(UTC), self.accept_unusual_day)
-        wait_s = 0 if freshness.state == "ready" else configured.extract.poll_s
-        return Look(freshness.message, wait_s, freshness.hours_past)
+        return Look(freshness.message, 0, freshness.hours_past)
 
 
 class BeginTrigger(BaseTrigger):

@@ -96,7 +96,7 @@ def psi(before: Counts, now: Counts) -> float:
     >>> round(psi(np.array([50.0, 50.0]), np.array([500.0, 500.0])), 4)
     0.0
     >>> round(psi(np.array([500.0, 500.0]), np.array([800.0, 200.0])), 2)
-    0.42
+    0.41
     """
     p = (before + 0.5) / (before.sum() + 0.5 * len(before))
     q = (now + 0.5) / (now.sum() + 0.5 * len(now))
