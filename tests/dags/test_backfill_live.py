@@ -4,7 +4,6 @@ The backfill asks for Airflow's default of ten days at once; the days have to ru
 """
 
 import itertools
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,10 +18,9 @@ from sqlalchemy import Engine, text
 
 from segmentation.catalog import NIGHTLY_DAG
 from segmentation.demo import stack as demo
-from segmentation.demo.postgres import WAREHOUSE_DATABASE
+from segmentation.demo.postgres import WAREHOUSE_DATABASE, free_port
 from segmentation.demo.simulator import load_simulated
 from segmentation.demo.stack import Api, Stack
-from segmentation.demo.watch import wait_for_dag
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1500), pytest.mark.xdist_group("live")]
 
@@ -49,12 +47,6 @@ MARTS = {
 MINUTES_10 = 600
 
 
-def _any_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
     # not pytest's own folder: each session of pytest closes that to the user of the embedded Postgres
@@ -66,7 +58,7 @@ def home() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def stack(home: Path) -> Iterator[Stack]:
     # a port that nobody prefers: a demo may be starting on the same machine
-    running = replace(demo.prepare(home, SETTINGS), api_port=_any_port())
+    running = replace(demo.prepare(home, SETTINGS), api_port=free_port())
     try:
         load_simulated(
             running.server,
@@ -79,13 +71,6 @@ def stack(home: Path) -> Iterator[Stack]:
         yield running
     finally:
         demo.stop(demo.open_stack(running.home) or running)
-
-
-@pytest.fixture(scope="module")
-def api(stack: Stack) -> Api:
-    client = Api(stack)
-    wait_for_dag(client)
-    return client
 
 
 @pytest.fixture(scope="module")

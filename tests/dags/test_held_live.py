@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,10 +17,9 @@ from tests.plugins.mailbox import Mailbox, mailbox
 
 from segmentation.catalog import NIGHTLY_DAG
 from segmentation.demo import stack as demo
-from segmentation.demo.postgres import WAREHOUSE_DATABASE
+from segmentation.demo.postgres import WAREHOUSE_DATABASE, free_port
 from segmentation.demo.simulator import load_simulated
 from segmentation.demo.stack import Api, Stack
-from segmentation.demo.watch import wait_for_dag
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1500), pytest.mark.xdist_group("live")]
 
@@ -29,12 +27,6 @@ FIRST, HELD, NEXT = date(2026, 6, 10), date(2026, 6, 14), date(2026, 6, 15)
 # a place where it is about noon: the night before is late there
 NOON = f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"
 MINUTES_8 = 480
-
-
-def _any_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +48,7 @@ def stack(box: Mailbox) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="segmentation-held-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         home.chmod(0o755)
-        running = replace(demo.prepare(home, settings), api_port=_any_port())
+        running = replace(demo.prepare(home, settings), api_port=free_port())
         try:
             shop = {"customers": 400, "first_day": date(2026, 2, 1), "last_day": date(2026, 6, 30), "timezone": NOON}
             load_simulated(running.server, **shop)
@@ -64,13 +56,6 @@ def stack(box: Mailbox) -> Iterator[Stack]:
             yield running
         finally:
             demo.stop(demo.open_stack(running.home) or running)
-
-
-@pytest.fixture(scope="module")
-def api(stack: Stack) -> Api:
-    client = Api(stack)
-    wait_for_dag(client)
-    return client
 
 
 def _until(found: Callable[[], Any], what: str) -> Any:

