@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, select
 
 from segmentation import runs
 from segmentation.errors import SegmentationError
@@ -91,10 +91,9 @@ def happened_in(task: str, error: object) -> str:
 
 def what_is_served(open_warehouse: Callable[[], Engine]) -> str:
     """Say which labels marketing reads now; also when the warehouse cannot be asked."""
-    newest = select(func.max(runs_table.c.business_day)).where(runs_table.c.status == runs.PUBLISHED)
     try:
         with open_warehouse().connect() as connection:
-            day = connection.scalar(newest)
+            day = runs.newest_published(connection)
     except Exception:
         return (
             "the labels of the last published night; which one that is cannot be asked, the warehouse does not answer."

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from segmentation.catalog import CHECKED, FEATURES, NIGHTLY_DAG, RAW
@@ -125,6 +125,11 @@ def base_night(engine: Engine, day: date) -> PublishedNight | None:
             .limit(1)
         ).one_or_none()
     return PublishedNight(*row) if row else None
+
+
+def newest_published(connection: Connection) -> date | None:
+    """Return the newest published business day, which `marts.customer_segments` shows; None before the first."""
+    return connection.scalar(select(func.max(runs.c.business_day)).where(runs.c.status == PUBLISHED))
 
 
 def publish_run(

@@ -120,8 +120,7 @@ def plan_removal(settings: Settings, warehouse: Engine, now: datetime, logs: lis
     """
     policy = settings.housekeeping
     with named_warehouse_errors(warehouse), warehouse.connect() as connection:
-        table = runs.runs.c
-        newest = connection.scalar(select(func.max(table.business_day)).where(table.status == runs.PUBLISHED))
+        newest = runs.newest_published(connection)
         old_downloads = downloads.c.at < now - timedelta(days=policy.downloads_days)
         plan = Plan(newest, downloads=connection.scalar(select(func.count()).where(old_downloads)) or 0)
     if newest is not None:

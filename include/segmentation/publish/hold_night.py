@@ -16,9 +16,6 @@ from segmentation.publish.publish_night import begin_publication, copy_labels, r
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.runs import PublishedNight
 from segmentation.warehouse import customer_segments
-from segmentation.warehouse import runs as runs_table
-
-_NEWEST_DAY = select(func.max(runs_table.c.business_day)).where(runs_table.c.status == runs.PUBLISHED)
 
 
 @dataclass(frozen=True)
@@ -82,16 +79,14 @@ def hold_night(
         If the warehouse refuses.
     """
     # first of all, so that whatever fails below, the ledger says why there is nothing new
-    with named_warehouse_errors(warehouse):
-        runs.hold_run(warehouse, run_id, reasons, now)
+    runs.hold_run(warehouse, run_id, reasons, now)
     newcomers = _label_newcomers(settings, day, base, warehouse) if base else 0
     served = f"Served are the labels of {base.business_day}" if base else "Nothing was published before"
     if newcomers:
         who = "1 new customer has" if newcomers == 1 else f"{newcomers:,} new customers have"
         served += f"; {who} a provisional label from its model and segments"
     message = f"{' '.join(reasons)} {served}."
-    with named_warehouse_errors(warehouse):
-        runs.hold_run(warehouse, run_id, [message], now)
+    runs.hold_run(warehouse, run_id, [message], now)
     return HoldResult(newcomers, message)
 
 
@@ -107,7 +102,7 @@ def _label_newcomers(settings: Settings, day: date, base: PublishedNight, wareho
         with named_warehouse_errors(warehouse), warehouse.begin() as connection:
             begin_publication(connection, settings)
             # now that nobody else can publish
-            if connection.scalar(_NEWEST_DAY) != base.business_day:
+            if runs.newest_published(connection) != base.business_day:
                 return 0
             copy_labels(connection, duck)
             run_file(
@@ -116,8 +111,6 @@ def _label_newcomers(settings: Settings, day: date, base: PublishedNight, wareho
                 day=day,
                 as_of=base.business_day,
                 model_version=base.model_version,
-                holdout_share=settings.publish.holdout_share,
-                holdout_salt=settings.publish.holdout_salt,
             )
             rows = select(func.count()).select_from(customer_segments).where(customer_segments.c.provisional)
             return int(connection.scalar(rows) or 0)
@@ -125,4 +118,4 @@ def _label_newcomers(settings: Settings, day: date, base: PublishedNight, wareho
 
 def _is_newest(warehouse: Engine, base: PublishedNight) -> bool:
     with named_warehouse_errors(warehouse), warehouse.connect() as connection:
-        return bool(connection.scalar(_NEWEST_DAY) == base.business_day)
+        return runs.newest_published(connection) == base.business_day

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
 _SQL = Path(__file__).parent
 _LOCK = "segmentation:publish"
-_NEWEST_DAY = select(func.max(runs_table.c.business_day)).where(runs_table.c.status == runs.PUBLISHED)
 # the text form of a Postgres array: quotes and backslashes escaped, each element quoted
 _LABELS_AS_TEXT = """
 select
@@ -192,8 +191,6 @@ def publish_night(
                     "replace_current.sql",
                     day=day,
                     model_version=segmentation["model_version"],
-                    holdout_share=settings.publish.holdout_share,
-                    holdout_salt=settings.publish.holdout_salt,
                 )
                 replace_interests(connection, duck, day)
             else:
@@ -212,7 +209,7 @@ def publish_night(
                 note=note,
             )
             stale = runs.refresh_stale(connection, settings.lake)
-            newest = connection.execute(_NEWEST_DAY).scalar_one()
+            newest = runs.newest_published(connection) or day
     return PublishResult(
         customers=customers,
         is_newest=following is None,
@@ -294,7 +291,8 @@ def begin_publication(connection: Connection, settings: Settings) -> None:
     for name, value in limits.items():
         connection.execute(text("select set_config(:name, :value, true)"), {"name": name, "value": value})
     connection.execute(text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": _LOCK})
-    run_file(connection, "create_tonight.sql")
+    told = {"holdout_share": settings.publish.holdout_share, "holdout_salt": settings.publish.holdout_salt}
+    run_file(connection, "create_tonight.sql", **told)
 
 
 def copy_labels(connection: Connection, duck: DuckDBPyConnection) -> None:
@@ -359,7 +357,7 @@ def _rewrite_described(
     present = [dict(row) for row in connection.execute(select(table)).mappings()]
     chain, others = (known, present) if is_newest else (present, known)
     used = set(connection.scalars(select(func.distinct(users.c[key]))))
-    newest = day if is_newest else connection.scalar(_NEWEST_DAY)
+    newest = day if is_newest else runs.newest_published(connection)
     rows = {row[key]: row for row in chain}
     names = {row["name"] for row in chain}
     for row in others:

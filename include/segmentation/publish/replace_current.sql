@@ -1,7 +1,7 @@
 -- Make marts.customer_segments (grain: customer) tonight's labels; the day is the newest published one.
 -- Rows are deleted, updated or inserted inside the transaction: a reader sees last night's table until it ends.
 -- Needs tonight, changed, the rewritten histories and the rewritten marts.segments and marts.tastes.
--- Parameters: day, model_version, holdout_share, holdout_salt.
+-- Parameters: day, model_version.
 
 -- wanted: the table as it is to be
 create temporary table wanted on commit drop as
@@ -24,9 +24,7 @@ select
     tonight.confidence,
     tonight.reasons,
     tonight.rfm_segment,
-    -- uniform on [0, 1) by customer, the same every night
-    ('x' || left(md5(%(holdout_salt)s || tonight.customer_id), 8))::bit(32)::bigint / 4294967296.0
-    < %(holdout_share)s as holdout,
+    tonight.holdout,
     %(day)s::date as as_of,
     %(model_version)s::text as model_version,
     tonight.taste_id,

@@ -1,6 +1,6 @@
 -- Put the customers of tonight who have no row into marts.customer_segments (grain: customer) as provisional, in place
 -- of those that an earlier hold of the night put there. Needs tonight (see create_tonight.sql) and the segments of as_of.
--- Parameters: day (the held one), as_of, model_version (of the newest published night), holdout_share, holdout_salt.
+-- Parameters: day (the held one), as_of, model_version (of the newest published night).
 create temporary table provisional_before on commit drop as
 select customer_id, since from marts.customer_segments where provisional;
 
@@ -18,9 +18,7 @@ select
     tonight.confidence,
     tonight.reasons,
     tonight.rfm_segment,
-    -- as in replace_current.sql: the same customers every night
-    ('x' || left(md5(%(holdout_salt)s || tonight.customer_id), 8))::bit(32)::bigint / 4294967296.0
-    < %(holdout_share)s,
+    tonight.holdout,
     %(as_of)s::date,
     %(model_version)s,
     tonight.may_contact,
