@@ -260,7 +260,8 @@ def _layout(
     relation = f"{quote_name(content.schema_name)}.{quote_name(content.relation_name)}"
     # names are quoted; expressions are the operator's own SQL, and run read-only with the extract role's rights
     subquery = f"(select {', '.join(parts)} from {relation})"  # noqa: S608
-    sample = f"{subquery[:-1]} tablesample system ({_SAMPLE_SHARE:.0%}))".replace("%", "")
+    # repeatable, so that a retry of the same day cuts the history into the same queries
+    sample = f"{subquery[:-1]} tablesample system ({_SAMPLE_SHARE:.0%}) repeatable (0))".replace("%", "")
     return TableLayout(
         table,
         subquery,
