@@ -453,8 +453,9 @@ def bench_quality(
     write: Annotated[Path | None, typer.Option(help="page whose table is replaced [default: none]")] = None,
 ) -> None:
     """Train every encoder family as of some days and score the segments on the 28 days after each."""
-    from segmentation.bench.quality import STATIC_ONLY, score_families
+    from segmentation.bench.quality import score_families
     from segmentation.bench.quality_page import quality_table, write_between_marks
+    from segmentation.bench.replay import STATIC_ONLY
     from segmentation.bench.shop import checked_shop
     from segmentation.config import settings
 
@@ -544,6 +545,22 @@ def bench_planted(
             typer.echo(f"{row.types} types, seed {row.seed}: {row.reason}")
     for table in found:
         typer.echo(summarise_planted(table).round(3).to_string(index=False))
+
+
+@bench.command("switch")
+def bench_switch(
+    customers: Annotated[int, typer.Option(min=500, help="customers of the shop, of five types")] = 3000,
+    origin: Annotated[str, typer.Option(help="the type that some leave")] = "planner",
+    target: Annotated[str, typer.Option(help="the type whose ways they take")] = "browser",
+    share: Annotated[float, typer.Option(min=0.01, max=0.5, help="share of the type that leaves it")] = 0.1,
+    nights: Annotated[int, typer.Option(min=1, max=44, help="nights after the switch")] = 28,
+    seed: Annotated[int, typer.Option(help="of the shop")] = 1,
+) -> None:
+    """Let some customers of a simulated shop change their ways, and tell how soon their label says so."""
+    from segmentation.bench.switch import follow_switch
+    from segmentation.config import settings
+
+    typer.echo(follow_switch(settings(), customers, origin, target, share, nights, seed).to_string(index=False))
 
 
 @bench.command("page")

@@ -12,17 +12,20 @@ import pandas as pd
 import pyarrow as pa
 from sklearn.metrics import adjusted_rand_score
 
-from segmentation.bench.replay import run_again, segments_of
+from segmentation.bench.replay import STATIC_ONLY, run_again, segments_of, with_encoder
 from segmentation.calendar import days_between
 from segmentation.catalog import CHECKED, EVENTS, ORDER_ITEMS, ORDERS, RFM
+from segmentation.clusters.inputs import read_static
 from segmentation.config import Settings
 from segmentation.demo.simulator import DEMO_DAYS, FIRST_DAY, TIMEZONE, Shop, simulate
+from segmentation.evaluate.baselines import KMEANS_RFM, baseline_labels
 from segmentation.extract.contract import TIME_COLUMNS
 from segmentation.lake import Lake
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ("customers", "types", "seed", "history_days", "adjusted_rand_index", "segments", "algorithm", "reason")
+_SHOP, _FOUND = ("customers", "types", "seed", "history_days"), ("segments", "algorithm", "reason")
+COLUMNS = (*_SHOP, "adjusted_rand_index", "static_features_only", KMEANS_RFM, *_FOUND)
 
 
 def find_planted(
@@ -46,7 +49,9 @@ def find_planted(
     Returns
     -------
     DataFrame
-        One row per shop, `COLUMNS`; the adjusted Rand index is over the customers who have ordered, 1 = the types.
+        One row per shop, `COLUMNS`. Adjusted Rand indices to the types over the customers who have ordered, 1 = the
+        types: of the segments, of segments by a model without a sequence encoder, and of as many K-means segments on
+        log-RFM as there are types.
     """
     day = DEMO_DAYS[-1]
     first = FIRST_DAY if history_days is None else day - timedelta(days=history_days - 1)
@@ -58,11 +63,17 @@ def find_planted(
             lay(told.lake, shop, day)
             night = run_again(told, day, None)
             found = segments_of(told, night.night)
+            plain = with_encoder(told, STATIC_ONLY, told.encoder.seed)
+            labels = [
+                found,
+                segments_of(plain, run_again(plain, day, None, features=False).night),
+                baseline_labels(read_static(told.lake, day), types, seed)[KMEANS_RFM],
+            ]
         clustered = night.clustered
-        truth = shop.truth.assign(customer_id=shop.truth["customer_id"].astype(str)).set_index("customer_id")["type"]
-        index = adjusted_rand_score(truth.astype(str).loc[found.index], found)
+        truth = shop.truth.astype(str).set_index("customer_id")["type"]
+        indices = [adjusted_rand_score(truth.loc[labelled.index], labelled) for labelled in labels]
         length = (day - first).days + 1
-        rows.append((customers, types, seed, length, index, clustered.k, clustered.algorithm, clustered.reason))
+        rows.append((customers, types, seed, length, *indices, clustered.k, clustered.algorithm, clustered.reason))
         log.info("%s customers, %s types, seed %s: %s", customers, types, seed, rows[-1][3:])
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -99,6 +110,8 @@ def summarise_planted(found: pd.DataFrame) -> pd.DataFrame:
         shops=("seed", "count"),
         adjusted_rand_index=("adjusted_rand_index", "mean"),
         least=("adjusted_rand_index", "min"),
+        static_features_only=("static_features_only", "mean"),
+        kmeans_rfm=(KMEANS_RFM, "mean"),
         fewest=("segments", "min"),
         most=("segments", "max"),
         no_structure=("algorithm", lambda names: int((names == RFM).sum())),

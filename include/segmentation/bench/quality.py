@@ -15,7 +15,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from segmentation.bench.future import FIGURES, score_labels
 from segmentation.bench.references import reference_labels
-from segmentation.bench.replay import replaying, run_again, segments_of
+from segmentation.bench.replay import STATIC_ONLY, replaying, run_again, segments_of, with_encoder
 from segmentation.calendar import days_between
 from segmentation.catalog import NO_ORDER_SEGMENT, RFM
 from segmentation.clusters import confidence, kmeans, segmentation_file
@@ -32,8 +32,6 @@ from segmentation.runs import PublishedNight
 
 log = logging.getLogger(__name__)
 
-#: Name of the variant without a sequence encoder: the closed-form linear path on the static features.
-STATIC_ONLY = "static features only"
 #: Name of the mean of the sequence encoders' outlooks, and of an outlook without segments.
 AVERAGE = "average of the encoders"
 CEILING = "the outlook itself, no segments"
@@ -99,7 +97,7 @@ def score_families(
             outlooks: dict[int, list[tuple[pd.DataFrame, pd.DataFrame]]] = {}
             runs = [(family, seed) for family in families for seed in (seeds[:1] if family == STATIC_ONLY else seeds)]
             for number, (family, seed) in enumerate(runs):
-                told = _with_encoder(apart, family, seed)
+                told = with_encoder(apart, family, seed)
                 night = run_again(told, day, None, features=number == 0)
                 found.append(_score(family, day, seed, segments_of(told, night.night), truth, settings))
                 tables = read_outlook_tables(told.lake, day)
@@ -109,7 +107,7 @@ def score_families(
                     found.append(_score_outlook(day, seed, tables[0], truth, settings))
             for seed, tables_of in outlooks.items():
                 if len(tables_of) > 1:
-                    told = _with_encoder(apart, settings.encoder.family, seed)
+                    told = with_encoder(apart, settings.encoder.family, seed)
                     write_outlook_tables(told.lake, day, *(_mean(parts) for parts in zip(*tables_of, strict=True)))
                     clustered = recluster(told, day, None)
                     averaged = PublishedNight(day, "bench", "average", clustered.segmentation_version)
@@ -310,11 +308,6 @@ def score_confidence(settings: Settings, day: date) -> pd.DataFrame:
             said = placed["confidence"].to_numpy(dtype=float)[judged]
             rows = confidence.reliability(said, agree, np.array([0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0]))
     return pd.DataFrame(rows, columns=["from", "to", "customers", "confidence", "same_segment"]).round(3)
-
-
-def _with_encoder(settings: Settings, family: str, seed: int) -> Settings:
-    chosen = {"cold_epochs": 0} if family == STATIC_ONLY else {"family": family}
-    return settings.model_copy(update={"encoder": settings.encoder.model_copy(update={**chosen, "seed": seed})})
 
 
 def _undone(labels: Sequence[pd.Series]) -> list[float]:

@@ -19,6 +19,9 @@ from segmentation.encoder.encode_day import EncodeResult, encode_day
 from segmentation.features.build_features import build_features
 from segmentation.runs import PublishedNight
 
+#: Name of the variant without a sequence encoder: the closed-form linear path on the static features.
+STATIC_ONLY = "static features only"
+
 
 @dataclass(frozen=True)
 class ReplayedNight:
@@ -94,3 +97,9 @@ def segments_of(settings: Settings, night: PublishedNight) -> pd.Series:
     """Return the segment id of each customer with an order, by ``customer_id``."""
     _, labels = segmentation_file.read(settings.lake, night.business_day, night.segmentation_version)
     return labels[labels["segment_id"] != NO_ORDER_SEGMENT].set_index("customer_id")["segment_id"].astype(int)
+
+
+def with_encoder(settings: Settings, family: str, seed: int) -> Settings:
+    """Return settings with another encoder: a family of `EncoderSettings.family`, or `STATIC_ONLY`, and a seed."""
+    chosen = {"cold_epochs": 0} if family == STATIC_ONLY else {"family": family}
+    return settings.model_copy(update={"encoder": settings.encoder.model_copy(update={**chosen, "seed": seed})})

@@ -14,7 +14,6 @@ from sqlalchemy import Engine
 from segmentation.bench.quality import (
     AVERAGE,
     CEILING,
-    STATIC_ONLY,
     _undone,
     compare_families,
     score_families,
@@ -23,6 +22,7 @@ from segmentation.bench.quality import (
 )
 from segmentation.bench.quality_page import BEGIN, END, quality_table, write_between_marks
 from segmentation.bench.references import BASELINES
+from segmentation.bench.replay import STATIC_ONLY
 from segmentation.calendar import business_day_of
 from segmentation.config import ClusterSettings, EncoderSettings, Settings
 from segmentation.extract.extract_day import extract_day
