@@ -128,11 +128,11 @@ class ClusterSettings(_Step):
     bootstraps: int = Field(5, ge=2, description="resamples for the stability of each candidate")
     sample: int = Field(20_000, ge=1_000, description="customers used for the search, at most; the rest is assigned")
     half_life_days: float = Field(
-        3.0,
+        2.0,
         ge=0,
         description="days in which half of a change in a customer's outlook reaches the grouping; 0 = at once",
     )
-    hysteresis: float = Field(0.35, ge=0, lt=1, description="a customer moves only to a segment nearer by this share")
+    hysteresis: float = Field(0.5, ge=0, lt=1, description="a customer moves only to a segment nearer by this share")
     search_every_days: int = Field(7, ge=1, description="days between full searches; other nights refit")
     seed: int = Field(20170101, description="seed of every random draw")
 

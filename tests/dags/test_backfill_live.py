@@ -1,4 +1,4 @@
-"""A real Airflow backfills three days through its REST API, as a data engineer would: once, and once more.
+"""A real Airflow runs three days asked for through its REST API, as a data engineer would: once, and once more.
 
 The backfill asks for Airflow's default of ten days at once; the days have to run one by one, the earliest first.
 """
@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -82,40 +82,40 @@ def _runs(api: Api) -> dict[str, dict[str, Any]]:
     return {run["dag_run_id"]: run for run in api.pages(f"/dags/{NIGHTLY_DAG}/dagRuns", "dag_runs")}
 
 
-def _backfill(api: Api) -> dict[str, dict[str, str]]:
-    """Run the three days and return the states of each one's tasks."""
-    before = set(_runs(api))
-    api.call(
-        "POST",
-        "/backfills",
-        json={
-            "dag_id": NIGHTLY_DAG,
-            "from_date": f"{DAYS[0]}T00:00:00Z",
-            "to_date": f"{DAYS[-1]}T00:00:00Z",
-            "reprocess_behavior": "completed",
-        },
-    )
+def _ask_for(api: Api, first: date, last: date) -> None:
+    asked = {"dag_id": NIGHTLY_DAG, "from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z"}
+    api.call("POST", "/backfills", json=asked | {"reprocess_behavior": "completed"})
+
+
+def _wait_for_new(api: Api, before: set[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Wait for a run of each day and return its tasks."""
     deadline = time.monotonic() + MINUTES_10
     while True:
         new = {run_id: run for run_id, run in _runs(api).items() if run_id not in before}
-        if new and all(run["state"] in ("success", "failed") for run in new.values()):
+        if len(new) == len(DAYS) and all(run["state"] in ("success", "failed") for run in new.values()):
             break
         assert time.monotonic() < deadline, f"not done in time: {[run['state'] for run in new.values()]}"
         time.sleep(1)
-    # Airflow lets the next backfill in a little after the last run of this one has ended
-    while (
-        api.call("GET", "/backfills", params={"dag_id": NIGHTLY_DAG, "order_by": "-id"})["backfills"][0]["completed_at"]
-        is None
-    ):
-        assert time.monotonic() < deadline, "the backfill is not marked as completed"
-        time.sleep(1)
     return {
         run["partition_key"]: {
-            task["task_id"]: task["state"]
+            task["task_id"]: task
             for task in api.call("GET", f"/dags/{NIGHTLY_DAG}/dagRuns/{run_id}/taskInstances")["task_instances"]
         }
         for run_id, run in new.items()
     }
+
+
+def _states(runs: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dict[str, str]]:
+    return {day: {task: at["state"] for task, at in tasks.items()} for day, tasks in runs.items()}
+
+
+def _wait_until_completed(api: Api) -> None:
+    """Airflow lets the next backfill in a little after the last run of this one has ended."""
+    deadline = time.monotonic() + MINUTES_10
+    newest = {"dag_id": NIGHTLY_DAG, "order_by": "-id"}
+    while api.call("GET", "/backfills", params=newest)["backfills"][0]["completed_at"] is None:
+        assert time.monotonic() < deadline, "the backfill is not marked as completed"
+        time.sleep(1)
 
 
 def _marts(warehouse: Engine) -> dict[str, list[Any]]:
@@ -138,8 +138,11 @@ def test_airflow_reads_the_dag_without_complaint(api: Api) -> None:
     assert api.call("GET", f"/dags/{NIGHTLY_DAG}")["is_paused"] is False
 
 
-def test_a_backfill_runs_each_day_and_again_without_a_change(api: Api, warehouse: Engine) -> None:
-    assert _backfill(api) == {str(day): ALL_SUCCEEDED for day in DAYS}
+def test_days_run_one_by_one_and_again_without_a_change(api: Api, warehouse: Engine) -> None:
+    """Once as a backfill; once more as a backfill, a refused one and a run by hand, all at the same time."""
+    before = set(_runs(api))
+    _ask_for(api, DAYS[0], DAYS[-1])
+    assert _states(_wait_for_new(api, before)) == {str(day): ALL_SUCCEEDED for day in DAYS}
     first = _marts(warehouse)
     assert sorted({row.as_of for row in first["segment_profiles"]}) == DAYS
     assert {row.as_of for row in first["customer_segments"]} == {DAYS[-1]}
@@ -148,42 +151,19 @@ def test_a_backfill_runs_each_day_and_again_without_a_change(api: Api, warehouse
     assert [night.base_day for night in nights] == [None, *DAYS[:-1]], "each day builds on the one before"
     assert not any(night.stale for night in nights)
 
-    assert _backfill(api) == {str(day): ALL_SUCCEEDED for day in DAYS}
-    assert _marts(warehouse) == first
-    again = _ledger(warehouse, "published")
-    assert [night.business_day for night in again] == DAYS
-    assert not any(night.stale for night in again)
-    assert [night.business_day for night in _ledger(warehouse, "superseded")] == DAYS
-
-
-def test_two_backfills_and_other_runs_at_the_same_time_go_one_by_one(api: Api) -> None:
-    """Airflow refuses a second backfill of the DAG; runs that are triggered meanwhile wait for their turn."""
+    _wait_until_completed(api)
     before = set(_runs(api))
-    asked = {
-        "dag_id": NIGHTLY_DAG,
-        "from_date": f"{DAYS[0]}T00:00:00Z",
-        "to_date": f"{DAYS[1]}T00:00:00Z",
-        "reprocess_behavior": "completed",
-    }
-    api.call("POST", "/backfills", json=asked)
+    _ask_for(api, DAYS[0], DAYS[1])
     with pytest.raises(httpx.HTTPStatusError) as refused:
-        api.call("POST", "/backfills", json=asked | {"to_date": f"{DAYS[2]}T00:00:00Z"})
+        _ask_for(api, DAYS[0], DAYS[2])
     assert refused.value.response.status_code == 409
-    for day in (DAYS[2], DAYS[2] + timedelta(days=1)):
-        body = {"partition_key": str(day), "logical_date": None}
-        api.call("POST", f"/dags/{NIGHTLY_DAG}/dagRuns", json=body)
-    deadline = time.monotonic() + MINUTES_10
-    while True:
-        new = {run_id: run for run_id, run in _runs(api).items() if run_id not in before}
-        if len(new) == 4 and all(run["state"] in ("success", "failed") for run in new.values()):
-            break
-        assert time.monotonic() < deadline, f"not done in time: {[run['state'] for run in new.values()]}"
-        time.sleep(1)
-    assert {run["state"] for run in new.values()} == {"success"}
-    spans = []
-    for run_id in new:
-        tasks = api.call("GET", f"/dags/{NIGHTLY_DAG}/dagRuns/{run_id}/taskInstances")["task_instances"]
-        at = {task["task_id"]: task for task in tasks}
-        spans.append((at["extract"]["start_date"], at["publish"]["end_date"]))
-    spans.sort()
+    api.call("POST", f"/dags/{NIGHTLY_DAG}/dagRuns", json={"partition_key": str(DAYS[2]), "logical_date": None})
+    again = _wait_for_new(api, before)
+    assert _states(again) == {str(day): ALL_SUCCEEDED for day in DAYS}
+    spans = sorted((tasks["extract"]["start_date"], tasks["publish"]["end_date"]) for tasks in again.values())
     assert all(earlier[1] <= later[0] for earlier, later in itertools.pairwise(spans)), spans
+    assert _marts(warehouse) == first
+    nights = _ledger(warehouse, "published")
+    assert sorted(night.business_day for night in nights) == DAYS
+    assert not any(night.stale for night in nights)
+    assert sorted(night.business_day for night in _ledger(warehouse, "superseded")) == DAYS

@@ -38,7 +38,7 @@ CEILING = "the outlook itself, no segments"
 #: Moves undone within so many days are counted.
 UNDONE_DAYS = 7
 #: Resamples that confidence is held against.
-RESAMPLES = 20
+RESAMPLES = 100
 
 
 @dataclass(frozen=True)

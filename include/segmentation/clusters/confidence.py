@@ -19,8 +19,9 @@ from segmentation.clusters import kmeans
 from segmentation.clusters.candidates import refits, resampled_rows
 from segmentation.clusters.fitted import Fitted, nearest
 
-#: Resamples that confidence is made from: one of them may happen to cut elsewhere than most.
-RESAMPLES = 10
+#: Resamples that confidence is made from. They differ as a whole, when one happens to cut elsewhere than most: with 10
+#: what is said is off by up to 0.06 for that alone, with 40 by 0.02 to 0.04.
+RESAMPLES = 60
 
 
 def margin(distances: NDArray[np.float64], chosen: NDArray[np.int64]) -> NDArray[np.float64]:

