@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,8 @@ quarantine = typer.Typer(no_args_is_help=True, help="Rows that were set aside: l
 app.add_typer(quarantine, name="quarantine")
 erasure = typer.Typer(no_args_is_help=True, help="Erase customers who ask for it.")
 app.add_typer(erasure, name="erasure")
+privacy = typer.Typer(no_args_is_help=True, help="Figures for readers outside, with noise that hides each customer.")
+app.add_typer(privacy, name="privacy")
 playbook = typer.Typer(no_args_is_help=True, help="Marketing's actions per segment.")
 app.add_typer(playbook, name="playbook")
 
@@ -378,6 +381,55 @@ def erasure_run(warehouse_url: WarehouseUrl = None) -> None:
     )
 
 
+@privacy.command("release")
+def privacy_release(
+    day: Annotated[str, typer.Option(help="published business day, YYYY-MM-DD")],
+    epsilon: Annotated[str, typer.Option(help="what to spend of the budget, like 0.1; the less, the more noise")],
+    to: Annotated[Path | None, typer.Option(help="CSV file to write [default: print it]")] = None,
+    by: Annotated[str, typer.Option(envvar="USER", show_default=False, help="who asks [default: $USER]")] = "",
+    warehouse_url: WarehouseUrl = None,
+) -> None:
+    """Release customers, orders and revenue per segment with noise, and book what it spends in ops.privacy_ledger."""
+    from segmentation.connections import engine_for
+    from segmentation.lake import replacing
+    from segmentation.privacy.release_segments import release_segments
+
+    business_day, asked = _day(day), _epsilon(epsilon)
+    chosen, warehouse = _warehouse(warehouse_url)
+    released = release_segments(chosen, engine_for(warehouse), business_day, asked, by)
+    if to is None:
+        typer.echo(released.as_csv(), nl=False)
+    else:
+        with replacing(to) as unfinished:
+            unfinished.write_text(released.as_csv())
+    done = (
+        f"Booked as release {released.entry.release_id}"
+        if released.is_new
+        else (f"The same as release {released.entry.release_id}, nothing more is spent")
+    )
+    typer.echo(
+        f"{done}: {released.spent:f} of {released.budget:f} are spent in the last {chosen.privacy.budget_days} days.",
+        err=True,
+    )
+
+
+@privacy.command("ledger")
+def privacy_ledger(warehouse_url: WarehouseUrl = None) -> None:
+    """List what was released, by whom, and what it spent of the budget."""
+    from segmentation.connections import engine_for
+    from segmentation.privacy.release_segments import read_ledger
+
+    chosen, warehouse = _warehouse(warehouse_url)
+    entries, spent = read_ledger(chosen, engine_for(warehouse))
+    typer.echo(f"{'release':>7} {'day':<10} {'epsilon':>10} {'revenue up to':>13} {'orders up to':>12} {'at':<16} by")
+    for one in entries:
+        typer.echo(
+            f"{one.release_id:>7} {one.business_day} {one.epsilon:>10f} {one.revenue_bound:>13} {one.orders_bound:>12} "
+            f"{one.released_at:%Y-%m-%d %H:%M} {one.released_by}"
+        )
+    typer.echo(f"{spent:f} of {chosen.privacy.budget:f} are spent in the last {chosen.privacy.budget_days} days.")
+
+
 @bench.command("uplift")
 def bench_uplift(
     campaigns: Annotated[int, typer.Option(min=10, help="simulated campaigns of each kind")] = 500,
@@ -672,6 +724,16 @@ def _day(text: str) -> date:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no day; write YYYY-MM-DD, for example 2017-10-31") from None
+
+
+def _epsilon(text: str) -> Decimal:
+    try:
+        asked = Decimal(text)
+        if 0 < asked <= 100 and asked == round(asked, 6):
+            return asked
+    except InvalidOperation:
+        pass
+    raise typer.BadParameter(f"{text!r} is no epsilon; write a number above 0 with up to six decimals, like 0.1")
 
 
 def main() -> None:

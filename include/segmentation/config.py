@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -281,6 +282,27 @@ class PrivacySettings(_Step):
         description="what becomes of models that learned from an erased customer: tombstone = their weights are "
         "removed, the next night trains from nothing, published nights stay; retrain = the nights that were made "
         "with the customer are called stale, too, so that a backfill makes them anew",
+    )
+
+    budget: Decimal = Field(
+        Decimal(0),
+        ge=0,
+        le=100,
+        max_digits=9,
+        decimal_places=6,
+        description="epsilon that all releases of `segmentation privacy release` may spend together within the days "
+        "below; 0 = nothing is released",
+    )
+    budget_days: int = Field(365, ge=1, description="days after which what a release spent may be spent again")
+    revenue_bound: int = Field(
+        500,
+        ge=1,
+        le=10_000_000,
+        description="revenue of 28 days that one customer counts for in a release, at most; choose it by what the "
+        "shop's goods cost, not by looking at customers",
+    )
+    orders_bound: int = Field(
+        10, ge=1, le=10_000, description="orders of 28 days that one customer counts for in a release, at most"
     )
 
     @field_validator("key")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from difflib import get_close_matches
 
 LABELS_KEPT = "Marketing keeps the labels of the last published night."
@@ -587,4 +588,24 @@ class NotErased(Retryable):
             f"the customers of requests {', '.join(map(str, self.requests))} are still found in "
             f"{', '.join(self.places[:10])}. No certificate was written. Clear the DAG run from its first task; if "
             f"they are found again, something else writes there."
+        )
+
+
+class PrivacyBudgetSpent(Terminal):
+    """A release of figures would spend more epsilon than is left.
+
+    Attributes
+    ----------
+    asked, spent, budget : Decimal
+        Epsilon.
+    """
+
+    def __init__(self, asked: Decimal, spent: Decimal, budget: Decimal, days: int) -> None:
+        self.asked, self.spent, self.budget = asked, spent, budget
+        left = max(budget - spent, Decimal(0)).normalize()
+        super().__init__(
+            f"a release with epsilon {asked} is refused: {spent:f} of {budget:f} are spent in the last {days} days, "
+            f"{left:f} is left. No figure was computed, nothing was booked. Ask for less, which means more noise, ask "
+            f"again for what was released before (that is free, see `segmentation privacy ledger`), or wait; whoever "
+            f"is responsible for privacy may raise SEGMENTATION_PRIVACY__BUDGET."
         )

@@ -1030,3 +1030,36 @@ erasure_certificates = Table(
     comment="Grain: request. Proof that a customer was erased: written after a search through every file and table "
     "found nothing.",
 )
+
+privacy_ledger = Table(
+    "privacy_ledger",
+    metadata,
+    Column("release_id", BigInteger, Identity(), primary_key=True, comment="number of the release"),
+    _day("business_day", "day whose figures were released"),
+    Column("segmentation_version", Text, nullable=False, comment="labels that they were summed by, see ops.runs"),
+    Column("epsilon", Numeric(9, 6), nullable=False, comment="what the release spends of the budget"),
+    Column("revenue_bound", Integer, nullable=False, comment="revenue of 28 days that one customer counts for at most"),
+    Column("orders_bound", Integer, nullable=False, comment="orders of 28 days that one customer counts for at most"),
+    Column("figures", JSONB, nullable=False, comment="what was released, a row per segment: noise included"),
+    Column(
+        "released_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("now()"),
+        comment="when it was booked",
+    ),
+    Column("released_by", Text, nullable=False, comment="who asked for it"),
+    CheckConstraint("epsilon > 0", name="privacy_ledger_epsilon"),
+    Index(
+        "privacy_ledger_once",
+        "business_day",
+        "segmentation_version",
+        "epsilon",
+        "revenue_bound",
+        "orders_bound",
+        unique=True,
+    ),
+    schema=OPS,
+    comment="Grain: release. Figures with noise that left the warehouse (differential privacy, docs/PRIVACY.md) and "
+    "the epsilon that each spent; the same request again is answered from here. Rows must stay: they are the budget.",
+)
