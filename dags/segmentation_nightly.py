@@ -19,7 +19,7 @@ from pathlib import Path
 
 from airflow.sdk import chain, dag
 
-from segmentation.catalog import APPROVAL_TASK, LAST_TASK
+from segmentation.catalog import APPROVAL_TASK, FIRST_TASK, LAST_TASK
 from segmentation.config import settings
 from segmentation_airflow.approval import AskIfHeld
 from segmentation_airflow.assets import CUSTOMER_SEGMENTS, announce
@@ -104,7 +104,7 @@ def nightly() -> None:
     """Wire the night."""
     verdict = evaluate(built := features(), labels := cluster(built))
     approval = AskIfHeld(task_id=APPROVAL_TASK, built=built, verdict=verdict)
-    begun = WaitForSource(task_id="wait_for_source", approval_task=APPROVAL_TASK, last_task=LAST_TASK), extract()
+    begun = WaitForSource(task_id=FIRST_TASK, approval_task=APPROVAL_TASK, last_task=LAST_TASK), extract()
     published = with_report(publish(built, labels, approval.output))
     chain(*begun, with_data_docs(validate()), built, encode(built), labels, verdict, approval, published)
 

@@ -58,7 +58,9 @@ OPS = "ops"
 # Airflow
 NIGHTLY_DAG = "segmentation_nightly"
 ERASURE_DAG = "customer_erasure"
-#: Tasks of the nightly DAG: where a held night waits for somebody, and the one after which a night is over.
+#: Tasks of the nightly DAG: the one that takes the turn, where a held night waits for somebody, and the one after which
+#: a night is over.
+FIRST_TASK = "wait_for_source"
 APPROVAL_TASK = "approve"
 LAST_TASK = "publish"
 HOUSEKEEPING_DAG = "segmentation_housekeeping"

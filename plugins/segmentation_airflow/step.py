@@ -10,11 +10,14 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, task
+from airflow.sdk.exceptions import AirflowRescheduleException
 
+from segmentation.catalog import APPROVAL_TASK, FIRST_TASK, LAST_TASK, NIGHTLY_DAG
 from segmentation.errors import SegmentationError, Terminal
 from segmentation_airflow.alerts import TellOfNight
 from segmentation_airflow.lineage import Tables, note_lineage, nothing
-from segmentation_airflow.tonight import Report, tonight
+from segmentation_airflow.tonight import Report, Tonight, tonight
+from segmentation_airflow.turn import keep_turn
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULTS", "PATIENCE", "Report", "record_failure", "step"]
 
 logger = logging.getLogger(__name__)
+
+#: Seconds between two looks at the other runs by a task in the middle of a night: each look is a process.
+TURN_POLL_S = 15
 
 #: The one place where the product's errors meet Airflow's retries: what no retry can mend fails at once.
 RETRY_POLICY = ExceptionRetryPolicy(
@@ -47,6 +53,7 @@ def step(
         @wraps(function)
         def run(*args: Report, **kwargs: Report) -> Report:
             night = tonight()
+            require_turn(night)
             found = function(night, *args, **kwargs)
             note_lineage(night, reads, writes)
             return found
@@ -56,6 +63,20 @@ def step(
         return cast("Callable[..., PlainXComArg]", task(multiple_outputs=False, **operator)(run))
 
     return decorate
+
+
+def require_turn(night: Tonight) -> None:
+    """Give the worker back until the turn is this run's, if it is not: the task was cleared while another run works.
+
+    Raises
+    ------
+    AirflowRescheduleException
+        If another run goes first; no try is used up.
+    """
+    asked = (NIGHTLY_DAG, night.run_id, night.day, FIRST_TASK, APPROVAL_TASK, LAST_TASK, night.warehouse)
+    if reason := keep_turn(*asked):
+        logger.info("Waits for its turn: %s.", reason)
+        raise AirflowRescheduleException(night.now + timedelta(seconds=TURN_POLL_S))
 
 
 def record_failure(context: Context) -> None:

@@ -2,15 +2,18 @@
 
 Airflow's `max_active_runs` cannot say so: it does not count across a backfill and the scheduled runs, a backfill
 brings its own number (10 unless told otherwise), and a held night that waits for an answer must not keep the others
-waiting. So the first task of each run asks here.
+waiting. So the first task of each run asks here, and every later one makes sure that the turn is still its run's:
+somebody may clear a task in the middle of a night that is long over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
 from airflow.sdk import TaskInstanceState
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from segmentation.publish.warehouse_errors import named_warehouse_errors
@@ -22,6 +25,15 @@ _OVER = {
     TaskInstanceState.SKIPPED,
     TaskInstanceState.UPSTREAM_FAILED,
     TaskInstanceState.REMOVED,
+}
+_ACTIVE = {
+    TaskInstanceState.SCHEDULED,
+    TaskInstanceState.QUEUED,
+    TaskInstanceState.RUNNING,
+    TaskInstanceState.RESTARTING,
+    TaskInstanceState.DEFERRED,
+    TaskInstanceState.UP_FOR_RETRY,
+    TaskInstanceState.UP_FOR_RESCHEDULE,
 }
 
 
@@ -38,14 +50,53 @@ def take_turn(
     DatabaseUnreachable, LoginRefused, WarehouseNotReady, PermissionMissing, WarehouseBusy, WarehouseFull
         If the warehouse refuses.
     """
-    taken = {"run_id": run_id, "taken_at": datetime.now(UTC)}
-    statement = insert(turns).values(dag_id=dag_id, **taken)
-    with named_warehouse_errors(warehouse), warehouse.begin() as connection:
-        connection.execute(text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": f"turn:{dag_id}"})
+    with _alone(warehouse, dag_id) as connection:
         reason = waits_for(dag_id, run_id, day, first_task, approval_task, last_task, warehouse)
         if not reason:
-            connection.execute(statement.on_conflict_do_update(index_elements=[turns.c.dag_id], set_=taken))
+            _take(connection, dag_id, run_id)
     return reason
+
+
+def keep_turn(
+    dag_id: str, run_id: str, day: date, first_task: str, approval_task: str, last_task: str, warehouse: Engine
+) -> str:
+    """Take the turn again in the middle of a run that does not have it any more; parameters and result as above.
+
+    It goes before runs that have not begun, for those wait for it. Of several that were cleared midway the earliest
+    day goes first.
+
+    Raises
+    ------
+    DatabaseUnreachable, LoginRefused, WarehouseNotReady, PermissionMissing, WarehouseBusy, WarehouseFull
+        If the warehouse refuses.
+    """
+    with _alone(warehouse, dag_id) as connection:
+        taken_by = _taken_by(warehouse, dag_id)
+        if taken_by == run_id:
+            return ""
+        others = [other for other in at_work(dag_id, approval_task, last_task) if other != run_id]
+        if taken_by in others:
+            return f"run {taken_by} is under way"
+        midway = [other for other in others if other in _begun(dag_id, first_task)] if others else []
+        days = _business_days(warehouse, midway)
+        for other, its_day in days.items():
+            if (its_day, other) < (day, run_id):
+                return f"business day {its_day} goes first (run {other})"
+        _take(connection, dag_id, run_id)
+    return ""
+
+
+@contextmanager
+def _alone(warehouse: Engine, dag_id: str) -> Iterator[Connection]:
+    with named_warehouse_errors(warehouse), warehouse.begin() as connection:
+        connection.execute(text("select pg_advisory_xact_lock(hashtext(:lock))"), {"lock": f"turn:{dag_id}"})
+        yield connection
+
+
+def _take(connection: Connection, dag_id: str, run_id: str) -> None:
+    taken = {"run_id": run_id, "taken_at": datetime.now(UTC)}
+    statement = insert(turns).values(dag_id=dag_id, **taken)
+    connection.execute(statement.on_conflict_do_update(index_elements=[turns.c.dag_id], set_=taken))
 
 
 def waits_for(
@@ -70,18 +121,11 @@ def waits_for(
     str
         The reason to wait, in words; empty when it is this run's turn.
     """
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance as Airflow
-
     others = [other for other in at_work(dag_id, approval_task, last_task) if other != run_id]
     if not others:
         return ""
-    states = Airflow.get_task_states(dag_id=dag_id, task_ids=[first_task])
-    taken_by = _taken_by(warehouse, dag_id)
-    under_way = [
-        other
-        for other in others
-        if other == taken_by or states.get(other, {}).get(first_task) == TaskInstanceState.SUCCESS
-    ]
+    begun, taken_by = _begun(dag_id, first_task), _taken_by(warehouse, dag_id)
+    under_way = [other for other in others if other == taken_by or other in begun]
     if under_way:
         return f"run {under_way[0]} is under way"
     days = _business_days(warehouse, others)
@@ -94,19 +138,39 @@ def waits_for(
 
 
 def at_work(dag_id: str, approval_task: str, last_task: str) -> list[str]:
-    """Return the ids of runs that Airflow runs: not those in which ``last_task`` is over, or that wait for approval."""
+    """Return the ids of runs that Airflow runs: not those that wait for approval, or in which nothing is left to do.
+
+    A run is over with ``last_task``, unless somebody has cleared another task of it since.
+    """
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance as Airflow
 
-    if not Airflow.get_dr_count(dag_id=dag_id, states=["running"]):
+    running = Airflow.get_dr_count(dag_id=dag_id, states=["running"])
+    if not running:
         return []
     states = Airflow.get_task_states(dag_id=dag_id, task_ids=[approval_task, last_task])
-    return [
+    unfinished = [
         run_id
         for run_id, tasks in states.items()
-        if tasks.get(last_task) not in _OVER
-        and tasks.get(approval_task) != TaskInstanceState.AWAITING_INPUT
-        and Airflow.get_dagrun_state(dag_id=dag_id, run_id=run_id) == "running"
+        if tasks.get(last_task) not in _OVER and Airflow.get_dagrun_state(dag_id=dag_id, run_id=run_id) == "running"
     ]
+    if len(unfinished) < running:
+        everything = Airflow.get_task_states(dag_id=dag_id)
+        unfinished += [
+            run_id
+            for run_id, tasks in everything.items()
+            if run_id not in unfinished and not _ACTIVE.isdisjoint(tasks.values())
+        ]
+    return [
+        run_id for run_id in unfinished if states.get(run_id, {}).get(approval_task) != TaskInstanceState.AWAITING_INPUT
+    ]
+
+
+def _begun(dag_id: str, first_task: str) -> set[str]:
+    """Return the ids of runs whose first task has succeeded."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance as Airflow
+
+    states = Airflow.get_task_states(dag_id=dag_id, task_ids=[first_task])
+    return {run_id for run_id, tasks in states.items() if tasks.get(first_task) == TaskInstanceState.SUCCESS}
 
 
 def _taken_by(warehouse: Engine, dag_id: str) -> str | None:

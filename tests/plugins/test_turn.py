@@ -1,17 +1,17 @@
-"""Runs of one DAG take turns: two that begin in the same second must not both go."""
+"""Runs of one DAG take turns: two that begin, or are cleared midway, in the same second must not both go."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
 from segmentation.runs import start_run
-from segmentation_airflow.turn import take_turn
+from segmentation_airflow.turn import keep_turn, take_turn
 
 DAG = "segmentation_nightly"
 DAYS = {"backfill_1": date(2026, 3, 1), "backfill_2": date(2026, 3, 2), "scheduled": date(2026, 3, 9)}
@@ -35,6 +35,14 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 def take(warehouse: Engine, run_id: str) -> str:
     return take_turn(DAG, run_id, DAYS[run_id], "wait_for_source", "approve", "publish", warehouse)
+
+
+def keep(warehouse: Engine, run_id: str) -> str:
+    return keep_turn(DAG, run_id, DAYS[run_id], "wait_for_source", "approve", "publish", warehouse)
+
+
+#: A night that was over, and in which somebody has cleared a task in the middle, without those after it.
+CLEARED = {"wait_for_source": "success", "cluster": "running", "publish": "success"}
 
 
 @pytest.fixture
@@ -68,21 +76,71 @@ def test_a_turn_ends_with_its_run_whatever_became_of_it(begun: Engine, airflow: 
     assert take(begun, "backfill_2") == ""
 
 
+def test_a_task_cleared_midway_waits_while_another_run_is_under_way(begun: Engine, airflow: SimpleNamespace) -> None:
+    airflow.running |= {"backfill_1": False}
+    airflow.tasks["backfill_1"] = {"wait_for_source": "success", "publish": "success"}
+    assert take(begun, "backfill_2") == ""
+    airflow.running |= {"backfill_1": True}
+    airflow.tasks["backfill_1"] = CLEARED
+    assert keep(begun, "backfill_1") == "run backfill_2 is under way"
+    # the run whose turn it is goes on, whatever is cleared meanwhile
+    assert keep(begun, "backfill_2") == ""
+    airflow.running |= {"backfill_2": False}
+    assert keep(begun, "backfill_1") == ""
+    assert keep(begun, "backfill_1") == ""
+    # and a run that begins now waits for the cleared one
+    assert take(begun, "scheduled") == "run backfill_1 is under way"
+    airflow.tasks["backfill_1"] = CLEARED | {"cluster": "success"}
+    assert take(begun, "scheduled") == ""
+
+
+def test_a_held_night_that_is_approved_while_another_is_under_way_waits(
+    begun: Engine, airflow: SimpleNamespace
+) -> None:
+    airflow.running |= {"backfill_1": False}
+    assert take(begun, "backfill_2") == ""
+    airflow.tasks["backfill_2"] = {"wait_for_source": "success", "approve": "awaiting_input"}
+    assert take(begun, "scheduled") == ""
+    airflow.tasks["scheduled"] = {"wait_for_source": "success", "extract": "running"}
+    airflow.tasks["backfill_2"] = {"wait_for_source": "success", "approve": "success", "publish": "running"}
+    assert keep(begun, "backfill_2") == "run scheduled is under way"
+
+
+def test_of_several_cleared_midway_the_earliest_goes_first(begun: Engine, airflow: SimpleNamespace) -> None:
+    airflow.tasks |= dict.fromkeys(DAYS, CLEARED)
+    assert keep(begun, "scheduled") == "business day 2026-03-01 goes first (run backfill_1)"
+    assert keep(begun, "backfill_2") == "business day 2026-03-01 goes first (run backfill_1)"
+    assert keep(begun, "backfill_1") == ""
+    assert keep(begun, "scheduled") == "run backfill_1 is under way"
+
+
+def test_of_one_that_begins_and_one_that_is_cleared_at_once_one_goes(begun: Engine, airflow: SimpleNamespace) -> None:
+    airflow.running["backfill_2"] = False
+    airflow.tasks["backfill_1"] = CLEARED
+    for _ in range(10):
+        assert at_once(begun, {"scheduled": take, "backfill_1": keep}) == ["backfill_1"]
+
+
 def test_of_many_that_look_at_once_one_goes(begun: Engine, airflow: SimpleNamespace) -> None:
     """Days apart: each would let itself go, if it could look while another one takes the turn."""
     for _ in range(10):
-        with begun.begin() as connection:
-            connection.execute(text("delete from ops.turns"))
-        answers: dict[str, str] = {}
-        gate = threading.Barrier(len(DAYS))
+        assert at_once(begun, dict.fromkeys(DAYS, take)) == ["backfill_1"]
 
-        def ask(run_id: str, answers: dict[str, str] = answers, gate: Any = gate) -> None:
-            gate.wait()
-            answers[run_id] = take(begun, run_id)
 
-        asking = [threading.Thread(target=ask, args=(run_id,)) for run_id in DAYS]
-        for thread in asking:
-            thread.start()
-        for thread in asking:
-            thread.join()
-        assert [run_id for run_id, reason in answers.items() if not reason] == ["backfill_1"]
+def at_once(warehouse: Engine, asking: dict[str, Callable[[Engine, str], str]]) -> list[str]:
+    """Let runs ask for a turn that nobody has, each in a session of its own, and return those that go."""
+    with warehouse.begin() as connection:
+        connection.execute(text("delete from ops.turns"))
+    answers: dict[str, str] = {}
+    gate = threading.Barrier(len(asking))
+
+    def ask(run_id: str) -> None:
+        gate.wait()
+        answers[run_id] = asking[run_id](warehouse, run_id)
+
+    threads = [threading.Thread(target=ask, args=(run_id,)) for run_id in asking]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [run_id for run_id, reason in answers.items() if not reason]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine, text
 
-from segmentation.catalog import EXTRACT_ROLE, PUBLISH_ROLE
+from segmentation.catalog import EXTRACT_ROLE, FIRST_TASK, PUBLISH_ROLE
 from segmentation.connections import engine_for
 from segmentation.demo import postgres
 from segmentation.errors import Retryable, SegmentationError
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 #: The first task of a night enters the run in the ledger and looks at the source; the others are the steps.
-FIRST_TASK = "wait_for_source"
 TASKS = (FIRST_TASK, *STEPS)
 KILL, DROP, FULL, RESTART = "SIGKILL", "connection terminated", "disk full", "Postgres restarted"
 #: Which tasks hold a connection long enough to lose it, and which write files.
