@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segmentation.calendar import day_interval
-from segmentation.catalog import EVENTS, ORDER_ITEMS
+from segmentation.catalog import CUSTOMERS, EVENTS, ORDER_ITEMS
 from segmentation.extract.contract import KEYS, TIME_COLUMNS
 from segmentation.validate import suites
 from segmentation.validate.findings import DayFigures, shown, shown_keys
@@ -129,9 +129,11 @@ def check_rows(
 
 
 def observed(table: CheckedTable, kept: Kept) -> str:
-    """Say which rows break a promise, by their keys; for event types by the types."""
+    """Say which rows break a promise, by their keys; for event types by the types. A customer is not named."""
     if not len(kept.places):
         return ""
+    if table.name == CUSTOMERS:
+        return "customers are not named here: `segmentation quarantine show` has the rows"
     if kept.column == "event_type":
         types = pc.value_counts(table.rows.data.column("event_type").take(pa.array(kept.places))).to_pylist()
         common = sorted((-pair["counts"], shown(pair["values"])) for pair in types)[:_SHOWN_TYPES]
@@ -140,7 +142,9 @@ def observed(table: CheckedTable, kept: Kept) -> str:
 
 
 def keys_at(table: CheckedTable, places: np.ndarray) -> list[str]:
-    """Return up to ten keys of rows, in file order, as text that may be shown."""
+    """Return up to ten keys of rows, in file order, as text that may be shown; none of customers: they are people."""
+    if table.name == CUSTOMERS:
+        return []
     some = pa.array(np.sort(places)[:10])
     return shown_keys(keys_of(table.name, table.rows.data.select(KEYS[table.name]).take(some)))
 

@@ -550,6 +550,28 @@ def test_repeated_customers_and_products_are_kept_once(shop: Shop, consent: bool
     assert shop.table("customers").num_rows == 10
 
 
+@pytest.mark.parametrize("limited", [True, False], ids=["the run stops", "the rows are set aside"])
+def test_a_customer_is_named_nowhere_even_by_a_number(shop: Shop, limited: bool) -> None:
+    shop.extracted(tables=tuple(SCHEMAS))
+    if not limited:
+        shop.settings = _without_limits(shop.settings)
+    canary = 987_650_000
+    rows = [_customer(canary + n) for n in range(40)] + [_customer(canary + n) for n in range(5)]
+    whole = pa.Table.from_pylist(rows, SCHEMAS["customers"])
+    shop.settings.lake.write_table(whole, shop.settings.lake.path("raw", "customers", day=D) / "rows.parquet")
+    told = str(_failed(shop)) if limited else str(shop.validate())
+    assert shop.outcome("customers", "every key occurs once").rows_failed == 5
+    with shop.warehouse.connect() as connection:
+        told += str([connection.execute(select(table)).all() for table in (check_results, metrics, quarantine)])
+    pages = list(shop.settings.data_docs.rglob("*.html"))
+    told += "".join(page.read_text() for page in pages)
+    assert "quarantine show" in told
+    assert len(pages) > 5
+    assert "98765000" not in told
+    # whoever has to look at them still finds them
+    assert {row["customer_id"] for row in shop.rows("customers", files="quarantine")} == {canary + n for n in range(5)}
+
+
 def test_many_bad_and_repeated_rows_at_once_and_nothing_is_lost(shop: Shop) -> None:
     shop.settings = _without_limits(shop.settings)
     bad = [damage for table, damage, _ in BAD_ROWS.values() if table == "orders"]
