@@ -366,12 +366,19 @@ def erasure_run(warehouse_url: WarehouseUrl = None) -> None:
     """Erase the customers of all open requests in this process, without Airflow."""
     from datetime import UTC
 
+    from segmentation.activation.login import login_from_environment
     from segmentation.connections import engine_for
     from segmentation.erasure.erase_customers import erase_customers
 
     chosen, warehouse = _warehouse(warehouse_url)
     now = datetime.now(UTC)
-    done = erase_customers(chosen, engine_for(warehouse), f"cli__erasure__{now:%Y%m%dT%H%M%S}", now)
+    done = erase_customers(
+        chosen,
+        engine_for(warehouse),
+        f"cli__erasure__{now:%Y%m%dT%H%M%S}",
+        now,
+        login_of=lambda name: login_from_environment(name, os.environ),
+    )
     if not done.request_ids:
         console.print("There is no open request.")
         return

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -219,6 +219,11 @@ class ActivationSettings(_Step):
         "`segmentation_destination_<name>`",
     )
     send: bool = Field(False, description="whether the export after each night sends, or only tells what it would send")
+    tell_erased: tuple[str, ...] = Field(
+        (),
+        description="webhooks among the destinations that are told of an erased customer by an event `erased`, "
+        'as JSON: `["crm"]`',
+    )
     require_consent: bool = Field(
         False, description="true = only customers who agreed; false = also those of whom the shop does not say"
     )
@@ -238,6 +243,16 @@ class ActivationSettings(_Step):
                 # without its value: a URL may hold a secret
                 raise InvalidSetting("SEGMENTATION_ACTIVATION__DESTINATIONS", name, problem)
         return urls
+
+    @field_validator("tell_erased")
+    @classmethod
+    def _webhooks(cls, names: tuple[str, ...], known: ValidationInfo) -> tuple[str, ...]:
+        for name in names:
+            url = known.data.get("destinations", {}).get(name, "")
+            if urlsplit(url).scheme not in ("https", "http"):
+                # a file with the customer's key would be one more place to erase
+                raise InvalidSetting("SEGMENTATION_ACTIVATION__TELL_ERASED", name, "name webhooks of the destinations.")
+        return names
 
 
 class AlertSettings(_Step):

@@ -493,6 +493,8 @@ class ExportRunning(Retryable):
 
 
 def _delivered(sent: int, waiting: int) -> str:
+    if not sent + waiting:
+        return "Nothing is logged as sent."
     return (
         f"Customers confirmed before: {sent}, logged as sent. Not confirmed: {waiting}; in ops.activation_log they "
         f"have no sent_at and go again with the next export, in the same batches with the same keys."

@@ -997,6 +997,13 @@ erasure_requests = Table(
         comment="destinations that may have been sent the customer: they have to be told",
     ),
     Column(
+        "told",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'::text[]"),
+        comment="destinations that confirmed an event `erased`, and were told by it",
+    ),
+    Column(
         "nights_kept",
         ARRAY(Date),
         nullable=False,
@@ -1023,6 +1030,13 @@ erasure_certificates = Table(
     Column("found", JSONB, nullable=False, comment="{place: rows of the customer} before; all of them are gone"),
     Column("models_withdrawn", ARRAY(Text), nullable=False, comment="models whose weights were removed"),
     Column("recipients", ARRAY(Text), nullable=False, comment="destinations that have to be told"),
+    Column(
+        "told",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'::text[]"),
+        comment="destinations that confirmed an event `erased`, and were told by it",
+    ),
     Column("files_searched", Integer, nullable=False, comment="files of lake, Data Docs, reports and exports"),
     Column("tables_searched", Integer, nullable=False, comment="tables of the warehouse"),
     Column("statement", Text, nullable=False, comment="the same in words"),

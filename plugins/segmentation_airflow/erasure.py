@@ -9,6 +9,7 @@ from airflow.sdk import get_current_context
 from segmentation.catalog import APPROVAL_TASK, LAST_TASK, NIGHTLY_DAG
 from segmentation.config import settings
 from segmentation.errors import NightRunning
+from segmentation_airflow.activation import login_of
 from segmentation_airflow.tonight import Report, report
 from segmentation_airflow.turn import at_work
 from segmentation_airflow.urls import open_warehouse
@@ -26,7 +27,7 @@ def run_erasure() -> Report:
     from segmentation.erasure.erase_customers import erase_customers
 
     run_id, now = get_current_context()["dag_run"].run_id, datetime.now(UTC)
-    return report(erase_customers(settings(), open_warehouse(), run_id, now, _require_no_night))
+    return report(erase_customers(settings(), open_warehouse(), run_id, now, _require_no_night, login_of))
 
 
 def _require_no_night() -> None:

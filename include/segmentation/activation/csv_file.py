@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -13,6 +15,9 @@ from segmentation.errors import DestinationRefused, DestinationUnreachable, Lake
 from segmentation.lake import replacing
 
 COLUMNS = ("customer_id", "campaign_id", "campaign", "action", "event", "number")
+
+#: The files of batches below a folder or bucket, see `csv_path`.
+SENT = "campaign_*/*.csv"
 
 
 def csv_bytes(batch: Batch) -> bytes:
@@ -48,13 +53,37 @@ class CsvFolder:
 
     def send(self, batch: Batch) -> None:
         """Write the batch's file, or replace it by itself; see `Destination.send`."""
-        target = self.folder / csv_path(batch)
+        with self._named_errors(csv_path(batch)):
+            self._write(csv_path(batch), csv_bytes(batch))
+
+    def files(self) -> list[str]:
+        """Name the files of all batches; see `KeepsFiles.files`."""
+        return sorted(str(file.relative_to(self.folder)) for file in self.folder.glob(SENT))
+
+    def read(self, file: str) -> bytes:
+        """Return what is in a file."""
         try:
-            with replacing(target) as unfinished:
-                unfinished.write_bytes(csv_bytes(batch))
+            return (self.folder / file).read_bytes()
+        except OSError as error:
+            raise DestinationRefused(self.name, f"{file} cannot be read ({error.strerror})") from error
+
+    def replace(self, file: str, content: bytes) -> None:
+        """Put something else into a file; see `KeepsFiles.replace`."""
+        with self._named_errors(file):
+            self._write(file, content)
+
+    def _write(self, file: str, content: bytes) -> None:
+        with replacing(self.folder / file) as unfinished:
+            unfinished.write_bytes(content)
+
+    @contextmanager
+    def _named_errors(self, file: str) -> Iterator[None]:
+        folder = (self.folder / file).parent
+        try:
+            yield
         except LakeFull as error:
             raise DestinationUnreachable(self.name, f"the disk of {self.folder} is full") from error
         except (PermissionError, NotADirectoryError, FileExistsError) as error:
-            raise DestinationRefused(self.name, f"{target.parent} cannot be written ({error.strerror})") from error
+            raise DestinationRefused(self.name, f"{folder} cannot be written ({error.strerror})") from error
         except OSError as error:
-            raise DestinationUnreachable(self.name, f"{target.parent}: {error.strerror or error}") from error
+            raise DestinationUnreachable(self.name, f"{folder}: {error.strerror or error}") from error

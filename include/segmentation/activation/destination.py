@@ -33,7 +33,7 @@ class Batch:
     campaign_id, campaign : int, str
         Number and name of the campaign.
     event : str
-        ``joined`` (may be written to) or ``left`` (must not be any more).
+        ``joined`` (may be written to), ``left`` (must not be any more) or ``erased`` (to be forgotten).
     as_of : date
         Business day whose labels and consent decided.
     recipients : tuple of Recipient
@@ -64,6 +64,27 @@ class Destination(Protocol):
         DestinationRefused
             If somebody has to act first.
         """
+
+
+class KeepsFiles(Protocol):
+    """A place where what was sent stays lying in files that we may rewrite; their names are paths below its folder."""
+
+    name: str
+
+    def files(self) -> list[str]:
+        """Name the files of all batches that were sent, in order.
+
+        Raises
+        ------
+        DestinationUnreachable, DestinationRefused
+            As for `Destination.send`; so do the others.
+        """
+
+    def read(self, file: str) -> bytes:
+        """Return what is in a file."""
+
+    def replace(self, file: str, content: bytes) -> None:
+        """Put something else into a file; a reader sees the one or the other."""
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from segmentation.activation.csv_file import csv_bytes, csv_path
+from segmentation.activation.csv_file import SENT, csv_bytes, csv_path
 from segmentation.activation.destination import Batch, Login
 from segmentation.config import ActivationSettings
 from segmentation.errors import DestinationRefused, DestinationUnreachable
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
 #: What the AWS library calls a failure that a later attempt may not meet.
 _PASSING = ("NETWORK_CONNECTION", "SLOW_DOWN", "THROTTLING", "SERVICE_UNAVAILABLE", "INTERNAL_FAILURE", "TIMEOUT")
+_SENT_PARTS = 2
 
 
 class S3Bucket:
@@ -33,10 +37,36 @@ class S3Bucket:
 
     def send(self, batch: Batch) -> None:
         """Put the batch's object, or put it again; see `Destination.send`."""
-        try:
+        self.replace(csv_path(batch), csv_bytes(batch))
+
+    def files(self) -> list[str]:
+        """Name the objects of all batches; see `KeepsFiles.files`."""
+        from pyarrow.fs import FileSelector
+
+        with self._named_errors():
             store, folder = self._store()
-            with store.open_output_stream(f"{folder}/{csv_path(batch)}") as stream:
-                stream.write(csv_bytes(batch))
+            found = store.get_file_info(FileSelector(folder, recursive=True, allow_not_found=True))
+        names = (PurePosixPath(info.path).relative_to(folder) for info in found if info.is_file)
+        return sorted(str(name) for name in names if name.match(SENT) and len(name.parts) == _SENT_PARTS)
+
+    def read(self, file: str) -> bytes:
+        """Return what is in an object."""
+        with self._named_errors():
+            store, folder = self._store()
+            with store.open_input_stream(f"{folder}/{file}") as stream:
+                return bytes(stream.read())
+
+    def replace(self, file: str, content: bytes) -> None:
+        """Put an object there, or another version of it."""
+        with self._named_errors():
+            store, folder = self._store()
+            with store.open_output_stream(f"{folder}/{file}") as stream:
+                stream.write(content)
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, ValueError) as error:
             # the library's text may hold the address with its login: only its word for the failure is kept
             found = re.search(r"AWS Error (\w+)", str(error))

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, func, select, update
 
 from segmentation import runs
 from segmentation.config import Settings
+from segmentation.erasure.remove_from_exports import LoginOf, no_login, search_exports
 from segmentation.erasure.requests import ERASING, TOMBSTONE, Request, load_requests
 from segmentation.erasure.search import search_files, search_tables
 from segmentation.errors import NightRunning
@@ -37,7 +38,7 @@ class Begun:
     rows_found: int
 
 
-def begin_erasure(settings: Settings, warehouse: Engine, now: datetime) -> Begun:
+def begin_erasure(settings: Settings, warehouse: Engine, now: datetime, login_of: LoginOf = no_login) -> Begun:
     """Take up every open request, or go on with those that an interrupted attempt had taken up.
 
     From here on extraction leaves the customers out; it does so for open requests as well.
@@ -50,6 +51,8 @@ def begin_erasure(settings: Settings, warehouse: Engine, now: datetime) -> Begun
         The warehouse, as `segmentation_publish`.
     now : datetime
         The present instant, timezone-aware.
+    login_of : callable, optional
+        Logins of destinations, to look through the files there.
 
     Returns
     -------
@@ -61,6 +64,8 @@ def begin_erasure(settings: Settings, warehouse: Engine, now: datetime) -> Begun
         If there is a request and no key.
     NightRunning
         If a night is under way.
+    DestinationUnreachable
+        If a bucket does not answer.
     """
     requests = load_requests(settings, warehouse)
     if not requests:
@@ -69,11 +74,14 @@ def begin_erasure(settings: Settings, warehouse: Engine, now: datetime) -> Begun
     require_quiet(warehouse, now)
     ids = [one for request in requests for one in request.customer_ids]
     files, tables = search_files(settings, ids), search_tables(warehouse, ids)
+    exports = search_exports(settings, login_of, ids)
     rows = 0
     with named_warehouse_errors(warehouse), warehouse.begin() as connection:
         kept = _nights_up_to_date(connection, settings)
         for request in requests:
-            found = files.of(request.customer_ids) | tables.of(request.customer_ids)
+            found = {
+                place: n for search in (files, exports, tables) for place, n in search.of(request.customer_ids).items()
+            }
             rows += sum(found.values())
             days = [files.first_days[one] for one in request.customer_ids if one in files.first_days]
             first_day = min(days, default=None)

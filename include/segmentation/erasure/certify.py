@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from segmentation import runs
 from segmentation.config import Settings
 from segmentation.erasure.begin import require_quiet
+from segmentation.erasure.remove_from_exports import LoginOf, no_login, search_exports
 from segmentation.erasure.requests import ERASED, RETRAIN, Request, load_requests
 from segmentation.erasure.search import Search, search_files, search_tables
 from segmentation.erasure.withdraw_models import REASON
@@ -41,7 +43,13 @@ class Certified:
 
 
 def certify_erasure(
-    settings: Settings, warehouse: Engine, request_ids: list[int], run_id: str, now: datetime, since: datetime
+    settings: Settings,
+    warehouse: Engine,
+    request_ids: list[int],
+    run_id: str,
+    now: datetime,
+    since: datetime,
+    login_of: LoginOf = no_login,
 ) -> Certified:
     """Search for the customers everywhere, and if nothing is found write their certificates and forget their keys.
 
@@ -59,6 +67,8 @@ def certify_erasure(
         The present instant, timezone-aware.
     since : datetime
         When this attempt began to remove.
+    login_of : callable, optional
+        Logins of destinations, to look through the files there.
 
     Returns
     -------
@@ -70,18 +80,20 @@ def certify_erasure(
         If a night is under way or has begun since: it may have read the customers before they were removed.
     NotErased
         If something of them is left.
+    DestinationUnreachable
+        If a bucket does not answer.
     """
     requests = load_requests(settings, warehouse, request_ids)
     if not requests:
         return Certified([], 0, 0, [])
     require_quiet(warehouse, now, since)
     ids = [one for request in requests for one in request.customer_ids]
-    files, tables = search_files(settings, ids), search_tables(warehouse, ids)
-    _require_nothing(requests, files, tables)
+    searched = search_files(settings, ids), search_exports(settings, login_of, ids), search_tables(warehouse, ids)
+    _require_nothing(requests, searched)
     with named_warehouse_errors(warehouse), warehouse.begin() as connection:
         _keep_nights(connection, settings, requests)
         for request in requests:
-            _write_certificate(connection, request, run_id, now, files, tables)
+            _write_certificate(connection, request, run_id, now, searched)
         connection.execute(
             update(erasure_requests)
             .where(erasure_requests.c.request_id.in_([request.request_id for request in requests]))
@@ -90,15 +102,16 @@ def certify_erasure(
         stale = runs.refresh_stale(connection, settings.lake)
     return Certified(
         [request.request_id for request in requests],
-        files.files,
-        tables.tables,
+        sum(search.files for search in searched),
+        sum(search.tables for search in searched),
         [one.business_day.isoformat() for one in stale],
     )
 
 
-def _require_nothing(requests: list[Request], files: Search, tables: Search) -> None:
+def _require_nothing(requests: list[Request], searched: Sequence[Search]) -> None:
     left = {
-        request.request_id: files.of(request.customer_ids) | tables.of(request.customer_ids) for request in requests
+        request.request_id: [place for search in searched for place in search.of(request.customer_ids)]
+        for request in requests
     }
     guilty = [number for number, found in left.items() if found]
     if guilty:
@@ -121,7 +134,7 @@ def _keep_nights(connection: Connection, settings: Settings, requests: list[Requ
 
 
 def _write_certificate(
-    connection: Connection, request: Request, run_id: str, now: datetime, files: Search, tables: Search
+    connection: Connection, request: Request, run_id: str, now: datetime, searched: Sequence[Search]
 ) -> None:
     noted = connection.execute(
         select(erasure_requests).where(erasure_requests.c.request_id == request.request_id)
@@ -146,9 +159,10 @@ def _write_certificate(
         "found": noted.found,
         "models_withdrawn": withdrawn,
         "recipients": noted.recipients,
-        "files_searched": files.files,
-        "tables_searched": tables.tables,
-        "statement": _statement(request, noted.found, withdrawn, noted.recipients, files, tables),
+        "told": noted.told,
+        "files_searched": sum(search.files for search in searched),
+        "tables_searched": sum(search.tables for search in searched),
+        "statement": _statement(request, noted, withdrawn, searched),
     }
     connection.execute(
         insert(erasure_certificates)
@@ -157,19 +171,21 @@ def _write_certificate(
     )
 
 
-def _statement(
-    request: Request, found: dict[str, int], withdrawn: list[str], recipients: list[str], files: Search, tables: Search
-) -> str:
-    if found:
-        removed = f"{sum(found.values())} rows of the customer were removed from {len(found)} places."
+def _statement(request: Request, noted: Row[Any], withdrawn: list[str], searched: Sequence[Search]) -> str:
+    if noted.found:
+        removed = f"{sum(noted.found.values())} rows of the customer were removed from {len(noted.found)} places."
     else:
         removed = "Nothing of the customer was here; check the key if that is a surprise."
-    looked = f"A search through {files.files} files and {tables.tables} tables then found nothing."
-    parts = [removed, looked]
+    files, tables = (sum(getattr(search, kind) for search in searched) for kind in ("files", "tables"))
+    parts = [removed, f"A search through {files} files and {tables} tables then found nothing."]
     if withdrawn:
         made = "; the nights made with the customer are to be made anew" if request.policy == RETRAIN else ""
         parts.append(f"{len(withdrawn)} models that may have learned from the customer were withdrawn{made}.")
-    if recipients:
-        parts.append(f"To be told, because they may have been sent the customer: {', '.join(recipients)}.")
+    if noted.told:
+        parts.append(f"Told by an event that they confirmed: {', '.join(noted.told)}.")
+    if noted.recipients:
+        parts.append(f"To be told, because they may have been sent the customer: {', '.join(noted.recipients)}.")
+    if closed := [name for search in searched for name in search.not_searched]:
+        parts.append(f"Not looked through, because they let nobody look: {', '.join(closed)}.")
     parts.append("Published figures about groups stay. Backups and what people downloaded are not reached.")
     return " ".join(parts)

@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 
 from segmentation.catalog import CHECKED, DAILY_TABLES, QUARANTINE, RAW, SNAPSHOT_TABLES
 from segmentation.config import Settings
-from segmentation.erasure.remove_from_exports import remove_from_exports
 from segmentation.erasure.remove_from_warehouse import ERASED_WORD
 from segmentation.erasure.requests import CUSTOMER_ID, load_requests
 from segmentation.erasure.search import (
@@ -39,7 +38,7 @@ _FILE_SETS = (RAW, QUARANTINE, CHECKED)
 
 
 def remove_from_lake(settings: Settings, warehouse: Any, request_ids: list[int]) -> int:
-    """Rewrite every file of lake, Data Docs, reports and exports that holds one of the customers.
+    """Rewrite every file of lake, Data Docs and reports that holds one of the customers.
 
     A raw file comes out byte for byte as an extraction that leaves the customer out would write it, and a checked one
     as a validation of that would: nothing is fetched or checked again for it. The lines of an order go before the
@@ -81,7 +80,6 @@ def remove_from_lake(settings: Settings, warehouse: Any, request_ids: list[int])
     words = [file for file in text_files(settings) if file in changed]
     for file in words:
         _remove_words(file, ids)
-    remove_from_exports(settings, ids)
     days = [request.first_day for request in requests if request.first_day is not None]
     if days:
         _describe_again(lake, min(days))

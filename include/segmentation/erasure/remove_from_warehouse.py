@@ -10,7 +10,7 @@ from segmentation.config import Settings
 from segmentation.erasure.requests import CUSTOMER_ID, load_requests
 from segmentation.erasure.search import is_word, mentioning_columns, word_pattern
 from segmentation.publish.warehouse_errors import named_warehouse_errors
-from segmentation.warehouse import erasure_certificates, erasure_requests, metadata
+from segmentation.warehouse import activation_log, erasure_certificates, erasure_requests, metadata
 
 #: Stands where a customer's key was in a sentence.
 ERASED_WORD = "(erased)"
@@ -19,7 +19,8 @@ ERASED_WORD = "(erased)"
 def remove_from_warehouse(settings: Settings, warehouse: Engine, request_ids: list[int]) -> dict[str, int]:
     """Delete the customers' rows from every table with a ``customer_id``, and their keys from sentences.
 
-    Figures about groups stay as they were published. One transaction: a reader sees all of it or nothing.
+    The log of what was sent goes later, with `tell_destinations`: it says whom to tell. Figures about groups stay as
+    they were published. One transaction: a reader sees all of it or nothing.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def remove_from_warehouse(settings: Settings, warehouse: Engine, request_ids: li
     changed: dict[str, int] = {}
     with named_warehouse_errors(warehouse), warehouse.begin() as connection:
         for table in metadata.sorted_tables:
-            if table in (erasure_requests, erasure_certificates):
+            if table in (erasure_requests, erasure_certificates, activation_log):
                 continue
             rows = 0
             if CUSTOMER_ID in table.c:

@@ -1,5 +1,7 @@
 """Look for customers in every file of the product's home and every table of the warehouse: what to remove, and proof.
 
+Files that were sent to destinations: `remove_from_exports`.
+
 A customer's key is looked for in every column ``customer_id``; order items, which have none, through the keys of the
 customer's orders. A key that is not a plain number is also looked for as a word in every other text column and file:
 a number alone would be found in half of all sentences.
@@ -7,7 +9,6 @@ a number alone would be found in half of all sentences.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -52,6 +52,8 @@ class Search:
         Files and tables that were looked through.
     changed : dict of Path to None
         Files that hold rows of a customer, in order.
+    not_searched : list of str
+        Destinations that let nobody look.
     """
 
     rows: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
@@ -59,6 +61,7 @@ class Search:
     files: int = 0
     tables: int = 0
     changed: dict[Path, None] = field(default_factory=dict)
+    not_searched: list[str] = field(default_factory=list)
 
     def of(self, customer_ids: Iterable[str]) -> dict[str, int]:
         """Return {place: rows} of one customer."""
@@ -93,7 +96,7 @@ def word_pattern(customer_id: str) -> str:
 
 
 def search_files(settings: Settings, customer_ids: Sequence[str], order_ids: dict[str, str] | None = None) -> Search:
-    """Look through lake, Data Docs, reports and exports.
+    """Look through lake, Data Docs and reports.
 
     Parameters
     ----------
@@ -124,11 +127,6 @@ def search_files(settings: Settings, customer_ids: Sequence[str], order_ids: dic
             if mentions := len(re.findall(word_pattern(one), text)):
                 found.rows[one, file.relative_to(settings.home).parts[0]] += mentions
                 found.changed[file] = None
-    for file in export_files(settings):
-        found.files += 1
-        for one, rows in _exported(file, customer_ids).items():
-            found.rows[one, "exports"] += rows
-            found.changed[file] = None
     return found
 
 
@@ -193,25 +191,6 @@ def text_files(settings: Settings) -> list[Path]:
     """Return the files of words in lake, Data Docs and reports."""
     roots = (settings.lake.root, settings.data_docs, settings.reports)
     return [file for root in roots for file in sorted(root.rglob("*")) if file.suffix in _TEXT_FILES and file.is_file()]
-
-
-def export_files(settings: Settings) -> list[Path]:
-    """Return the CSV files in the folders among the destinations."""
-    folders = [
-        Path(unquote(urlsplit(url).path))
-        for url in settings.activation.destinations.values()
-        if urlsplit(url).scheme == "file"
-    ]
-    return [file for folder in folders for file in sorted(folder.glob("campaign_*/*.csv"))]
-
-
-def _exported(file: Path, customer_ids: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = defaultdict(int)
-    with file.open(newline="", encoding="utf-8") as opened:
-        for row in csv.DictReader(opened):
-            if row.get(CUSTOMER_ID) in customer_ids:
-                found[row[CUSTOMER_ID]] += 1
-    return found
 
 
 def _rows_with(

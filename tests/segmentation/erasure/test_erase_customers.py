@@ -8,22 +8,33 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pyarrow.parquet as pq
 import pytest
+from moto.server import ThreadedMotoServer
 from sqlalchemy import Engine, text
+from tests.segmentation.activation.receiver import receiving
 
+from segmentation.activation.destination import Batch, Login, Recipient
+from segmentation.activation.s3_object import S3Bucket
 from segmentation.catalog import CHECKED, PUBLISH_ROLE, RAW
 from segmentation.config import Settings
 from segmentation.demo.postgres import Server
 from segmentation.erasure.erase_customers import erase_customers
 from segmentation.erasure.requests import erased_customers, request_erasure
 from segmentation.erasure.search import search_files, search_tables
-from segmentation.errors import MissingPrivacyKey, NightRunning, OtherPrivacyKey
+from segmentation.errors import (
+    DestinationUnreachable,
+    InvalidSetting,
+    MissingPrivacyKey,
+    NightRunning,
+    OtherPrivacyKey,
+)
 from segmentation.extract.extract_day import extract_day
 from segmentation.night import run_night
 from segmentation.validate.validate_day import validate_day
@@ -73,8 +84,8 @@ class Shop:
         with self.warehouse.begin() as connection:
             connection.execute(text(statement), values)
 
-    def erase(self, run_id: str = "test") -> Any:
-        return erase_customers(self.settings, self.warehouse, run_id, self.shop.now)
+    def erase(self, run_id: str = "test", **options: Any) -> Any:
+        return erase_customers(self.settings, self.warehouse, run_id, self.shop.now, **options)
 
 
 @pytest.fixture
@@ -127,8 +138,8 @@ def test_an_erased_customer_is_gone_everywhere_and_stays_gone(make_shop: Callabl
     row = shop.rows("select * from ops.erasure_certificates")[0]
     for place in (
         "lake/raw/orders", "lake/raw/order_items", "lake/raw/events", "lake/raw/customers", "lake/checked/orders",
-        "lake/features", "lake/windows", "lake/outlook", "lake/segmentations", "exports", "marts.customer_segments",
-        "marts.customer_segment_history", "ops.activation_log",
+        "lake/features", "lake/windows", "lake/outlook", "lake/segmentations", "exports/files", "ops.activation_log",
+        "marts.customer_segments", "marts.customer_segment_history",
     ):  # fmt: skip
         assert row.found.get(place, 0) > 0, place
     assert row.recipients == ["crm"]
@@ -286,6 +297,93 @@ def test_a_key_that_is_a_word_is_removed_from_sentences_too(make_shop: Callable[
     assert shop.rows("select message from ops.runs") == [("bad: (erased), anna-47110",)]
     assert page.read_text() == "<p>(erased)</p>"
     assert shop.rows("select found from ops.erasure_certificates") == [({"data_docs": 1, "ops.runs": 1},)]
+
+
+@pytest.fixture
+def bucket() -> Iterator[str]:
+    """URL of a bucket on a real S3 server."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    # all such servers of a process share their buckets
+    httpx.put(f"http://127.0.0.1:{port}/erasures").raise_for_status()
+    yield f"s3://erasures/crm?scheme=http&region=us-east-1&endpoint_override=127.0.0.1%3A{port}"
+    server.stop()
+
+
+def test_what_was_sent_is_rewritten_where_it_lies_and_a_webhook_is_told_to_forget(
+    make_shop: Callable[..., Shop], bucket: str, tmp_path: Path
+) -> None:
+    login, opened = Login("an-access-key", "a/secret+key"), list[str]()
+
+    def login_of(name: str) -> Login:
+        opened.append(name)
+        return login
+
+    # a place that lets nobody look: what should be a file is none
+    (tmp_path / "shut" / "campaign_1" / "2026-06-29_joined_0.csv").mkdir(parents=True)
+    with receiving() as receiver:
+        places = {"crm": receiver.url, "old": receiver.url, "bucket": bucket, "shut": (tmp_path / "shut").as_uri()}
+        activation = {"destinations": places, "tell_erased": ["crm"], "attempts": 1}
+        shop = make_shop(activation=activation)
+        day = shop.shop.last_day
+        store = S3Bucket("bucket", bucket, shop.settings.activation, login)
+        others = [Recipient(f"other-{n}", "win_back", 1) for n in range(3)]
+        for campaign, event in ((1, "joined"), (2, "left")):
+            recipients = (*others, Recipient("4711", "win_back", 1))
+            store.send(Batch(f"{campaign}" * 64, campaign, 'Spring, "part" 1', event, day, recipients))
+        before = {file: store.read(file) for file in store.files()}
+        for destination, campaign, number, event in (
+            ("crm", 1, 1, "joined"), ("crm", 1, 2, "left"), ("crm", 2, 1, "joined"), ("bucket", 1, 1, "joined"),
+            ("old", 1, 1, "joined"), ("shut", 1, 1, "joined"),
+        ):  # fmt: skip
+            shop.do(
+                "insert into ops.activation_log (destination, campaign_id, customer_id, number, event, action, as_of, "
+                "batch_key, planned_at, run_id) values (:to, :campaign, '4711', :number, :event, 'win_back', :day, "
+                "'k', now(), 'r')",
+                to=destination, campaign=campaign, number=number, event=event, day=day,
+            )  # fmt: skip
+        request_erasure(shop.warehouse, "4711", "ticket")
+        receiver.answers = [200, 500]
+        with pytest.raises(DestinationUnreachable, match="destination crm cannot be reached: it answered 500"):
+            shop.erase(login_of=login_of)
+        assert shop.rows("select status, told from ops.erasure_requests") == [("erasing", [])]
+        shop.erase(login_of=login_of)
+
+        told = [(body["campaign_id"], body["event"], body["customers"]) for body in receiver.bodies]
+        first = (1, "erased", [{"customer_id": "4711", "action": "win_back", "number": 3}])
+        second = (2, "erased", [{"customer_id": "4711", "action": "win_back", "number": 2}])
+        # the second attempt repeats both, under the same keys
+        assert told == [first, second, first, second]
+        assert receiver.keys[:2] == receiver.keys[2:]
+        assert len(set(receiver.keys)) == 2
+        assert set(receiver.logins) == {f"Bearer {login.secret}"}
+    assert store.files() == list(before)
+    for file, content in before.items():
+        assert store.read(file) == b"".join(line for line in content.splitlines(keepends=True) if b"4711" not in line)
+    row = shop.rows("select * from ops.erasure_certificates")[0]
+    assert (row.told, row.recipients) == (["crm"], ["bucket", "old", "shut"])
+    assert row.found == {"exports/bucket": 2, "ops.activation_log": 6}
+    assert "Told by an event that they confirmed: crm." in row.statement
+    assert "Not looked through, because they let nobody look: shut." in row.statement
+    assert {"crm", "bucket"} <= set(opened)
+    assert shop.rows("select count(*) from ops.activation_log") == [(0,)]
+
+
+def test_a_bucket_that_does_not_answer_is_tried_again(make_shop: Callable[..., Shop]) -> None:
+    down = "s3://exports/crm?scheme=http&endpoint_override=127.0.0.1%3A1&region=us-east-1"
+    shop = make_shop(activation={"destinations": {"bucket": down}})
+    request_erasure(shop.warehouse, "4711", "ticket")
+    with pytest.raises(DestinationUnreachable, match="NETWORK_CONNECTION"):
+        shop.erase()
+    assert shop.rows("select count(*) from ops.erasure_certificates") == [(0,)]
+
+
+@pytest.mark.parametrize("name", ["files", "crmm"])
+def test_only_webhooks_can_be_told(make_settings: Callable[..., Settings], tmp_path: Path, name: str) -> None:
+    places = {"files": tmp_path.as_uri(), "crm": "https://crm.example.org/hook"}
+    with pytest.raises(InvalidSetting, match="name webhooks of the destinations"):
+        make_settings(activation={"destinations": places, "tell_erased": [name]})
 
 
 def test_an_erasure_waits_for_a_night_that_is_under_way(make_shop: Callable[..., Shop]) -> None:
