@@ -311,7 +311,7 @@ def quarantine_list(
         return
     typer.echo(f"{'table':<12} {'day':<10} {'rows':>8}  reason")
     for one in found:
-        note = " (can be released)" if one.releasable else ""
+        note = f" (cannot be released: {one.obstacle})" if one.obstacle else " (can be released)"
         typer.echo(f"{one.table_name:<12} {one.data_day} {one.rows:>8}  {one.reason}{note}")
 
 

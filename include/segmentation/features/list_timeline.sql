@@ -1,6 +1,7 @@
 -- The last $length entries of each buyer's history, oldest first. Grain: entry. Interval: before $end.
 -- Purchase events are left out: the order itself says when and how much, and two entries would count it twice.
--- Entries of one moment are ordered by kind (events, then orders) and key; shorter keys first, so numbers sort as numbers.
+-- Entries of one moment are ordered by kind (events, then orders) and key; shorter keys first, so numbers sort as numbers;
+-- entries without a key by what they are.
 with
 -- one row per order or event
 entry as (
@@ -13,7 +14,8 @@ entry as (
     from known_orders
     union all
     select
-        customer_id, occurred_at, timezone($timezone, occurred_at), 0, event_id, event_type, category, 0.0, 0.0
+        customer_id, occurred_at, timezone($timezone, occurred_at), 0,
+        coalesce(event_id, event_type || '/' || coalesce(category, '')), event_type, category, 0.0, 0.0
     from bucket_events
     where occurred_at < $end and event_type <> 'purchase'
 ),

@@ -117,7 +117,7 @@ def check_rows(
         if kept.level == "note":
             table.notes.append(kept)
             continue
-        if releases and suites.can_be_released(kept.reason):
+        if releases and suites.can_be_released(name, kept.reason):
             day_of_row = {place: days[rows.days[place]] for place in kept.places.tolist()}
             kept = kept.at(still_set_aside(name, rows.data, kept.places, kept.reason, day_of_row, list(releases)))
         if kept.reason == suites.SAME_KEY_AGAIN:

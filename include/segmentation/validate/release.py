@@ -17,7 +17,7 @@ from segmentation.errors import NothingToRelease
 from segmentation.extract.contract import KEYS
 from segmentation.lake import Lake
 from segmentation.publish.warehouse_errors import named_warehouse_errors
-from segmentation.validate.suites import can_be_released
+from segmentation.validate.suites import can_be_released, why_unusable
 from segmentation.warehouse import quarantine_releases
 
 #: Between the reasons of a row that breaks several promises.
@@ -60,8 +60,19 @@ class SetAsideRows:
 
     @property
     def releasable(self) -> bool:
-        """Whether a later step could use them."""
-        return all(can_be_released(part) for part in self.reason.split(BETWEEN_REASONS))
+        """Whether every later step could use them."""
+        return not self.obstacle
+
+    @property
+    def obstacle(self) -> str:
+        """Why they cannot be released, and what helps instead; empty if they can."""
+        return obstacle(self.table_name, self.reason)
+
+
+def obstacle(table: str, reason: str) -> str:
+    """Say what of a row's reasons keeps it from being released, and what helps instead; empty if nothing does."""
+    hopeless = [part for part in reason.split(BETWEEN_REASONS) if not can_be_released(table, part)]
+    return f"{hopeless[0]}: {why_unusable(hopeless[0])}" if hopeless else ""
 
 
 def list_quarantine(lake: Lake, day: date | None = None) -> list[SetAsideRows]:
@@ -150,14 +161,14 @@ def release_rows(
             table, day, f"no row with key {unknown[0]} is set aside", "See `segmentation quarantine show`."
         )
     chosen = [place for place, key in enumerate(of_rows) if not keys or key in keys]
-    usable = [place for place in chosen if all(map(can_be_released, reasons[place].split(BETWEEN_REASONS)))]
+    usable = [place for place in chosen if not obstacle(table, reasons[place])]
     if not usable or (keys and len(usable) < len(chosen)):
         hopeless = next(reasons[place] for place in chosen if place not in usable)
         raise NothingToRelease(
             table,
             day,
-            f"no step could use a row with: {hopeless}",
-            "Mend it in the shop; the next run fetches the day again.",
+            f"no step could use a row with: {obstacle(table, hopeless)}",
+            "When the shop or the mapping file has changed, the next run fetches the day again.",
         )
     values = {
         (broken, of_rows[place] if keys else None)

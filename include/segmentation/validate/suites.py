@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 
 SAME_KEY_AGAIN = "same key again"
 _NEGATIVE = "negative"
+_LOST_ORDER = "its order was set aside"
+_NO_LINE_NUMBER = "order item without line number"
+_NO_EVENT_KEY = "event without key"
+_UNKNOWN_TYPE = "event of unknown type"
 #: Rates outside are mistakes.
 SMALLEST_RATE, LARGEST_RATE = 1e-9, 1e6
+_RATE_OUTSIDE = f"rate not between {SMALLEST_RATE:g} and {LARGEST_RATE:g}"
 
 # promises about a day of a table; `findings` puts a broken one into words
 COLUMNS_AGREED = "columns and types are as agreed"
@@ -47,17 +52,59 @@ MADE_FOR = {
 }
 
 
-def can_be_released(reason: str) -> bool:
+#: Besides negative numbers: reasons in spite of which every later step can use a row of the table, and as what.
+_USABLE = {
+    # a line is a line: its number only tells lines apart
+    (ORDER_ITEMS, _NO_LINE_NUMBER),
+    (ORDER_ITEMS, SAME_KEY_AGAIN),
+    # it counts as activity and in sessions; no feature and no head is about its type
+    (EVENTS, _UNKNOWN_TYPE),
+    # the key only tells which events came twice
+    (EVENTS, _NO_EVENT_KEY),
+}
+#: Ends of the other reasons, why no step can use such a row, and what helps instead.
+_UNUSABLE = (
+    (_LOST_ORDER, "release the order: its lines come with it"),
+    ("order item without order", "a line has its time and its customer from the order; it is taken in when that comes"),
+    ("without customer", "it is in nobody's history; if the customer is known, map customer_id to an expression"),
+    ("without key", "what belongs to it is found by the key; correct the shop, or map the key to an expression"),
+    ("without day", "it is looked up by day; correct the shop's table of rates"),
+    ("without currency", "it is looked up by currency; correct the shop's table of rates"),
+    ("without time", "it belongs to no day; correct the shop, or map the time to an expression"),
+    ("outside the day", "features as of one day would hold what happened on another; look at the shop's clock and at "
+     "SEGMENTATION_TIMEZONE"),
+    ("missing or not a usable number", "there is nothing to add up; correct the shop, or map it to an expression"),
+    (_RATE_OUTSIDE, "amounts would not fit into cents; map the rate to an expression in a larger unit"),
+    (SAME_KEY_AGAIN, "every later step knows one row of a key; if both are right, map the key to an expression that "
+     "tells them apart"),
+)  # fmt: skip
+
+
+def can_be_released(table: str, reason: str) -> bool:
     """Tell whether later steps can use a row that was set aside for a reason, should somebody declare it right.
 
-    A negative amount may be a credit note. A row without key, customer or usable number means nothing to any step.
+    A negative amount may be a credit note, and a line without a number is a line. A row without customer or usable
+    number means nothing to any step.
 
     Examples
     --------
-    >>> can_be_released("negative amount"), can_be_released("order without customer")
+    >>> can_be_released("orders", "negative amount"), can_be_released("orders", "order without customer")
+    (True, False)
+    >>> can_be_released("order_items", "same key again"), can_be_released("customers", "same key again")
     (True, False)
     """
-    return reason.startswith(f"{_NEGATIVE} ")
+    return reason.startswith(f"{_NEGATIVE} ") or (table, reason) in _USABLE
+
+
+def why_unusable(reason: str) -> str:
+    """Say why a row that was set aside for a reason cannot be released, and what helps instead.
+
+    Examples
+    --------
+    >>> why_unusable("its order was set aside")
+    'release the order: its lines come with it'
+    """
+    return next((why for end, why in _UNUSABLE if reason.endswith(end)), "correct it in the shop")
 
 
 def row_suite(table: str, *, is_converted: bool = False) -> ExpectationSuite:
@@ -150,11 +197,11 @@ def _order_items() -> list[Expectation]:
             gxe.ExpectColumnValuesToNotBeInSet,
             "every item's order is good",
             about="order_id",
-            reason="its order was set aside",
+            reason=_LOST_ORDER,
             column="order",
             value_set=["set aside"],
         ),
-        _never_missing("line_no", "every item has a line number", "order item without line number"),
+        _never_missing("line_no", "every item has a line number", _NO_LINE_NUMBER),
         _inside_day("item", "ordered_at", "order time outside the day"),
         *_number("quantity", "quantity"),
         *_number("unit_price", "unit price"),
@@ -175,14 +222,14 @@ def _events() -> list[Expectation]:
     import great_expectations.expectations as gxe
 
     return [
-        _never_missing("event_id", "every event has a key", "event without key"),
+        _never_missing("event_id", "every event has a key", _NO_EVENT_KEY),
         _never_missing("occurred_at", "every event has a time", "event without time"),
         _inside_day("event", "occurred_at", "event time outside the day"),
         _promise(
             gxe.ExpectColumnValuesToBeInSet,
             "every event is of a known type",
             about="event_type",
-            reason="event of unknown type",
+            reason=_UNKNOWN_TYPE,
             column="event_type",
             value_set=list(EVENT_TYPES),
         ),
@@ -224,7 +271,7 @@ def _rates() -> list[Expectation]:
             gxe.ExpectColumnValuesToBeBetween,
             "every rate is positive and of a usable size",
             about="rate",
-            reason=f"rate not between {SMALLEST_RATE:g} and {LARGEST_RATE:g}",
+            reason=_RATE_OUTSIDE,
             column="rate",
             min_value=SMALLEST_RATE,
             max_value=LARGEST_RATE,

@@ -295,6 +295,22 @@ def test_the_timeline_keeps_the_newest_and_breaks_ties_by_kind_and_number(new_sh
     assert entry.length == 8
 
 
+def test_released_events_without_a_key_or_of_an_unknown_type_count_as_what_they_are(
+    shop: HandmadeShop, read: Read
+) -> None:
+    shop.order("1", "a", "2026-03-10 12:00")
+    for kind in ("search", "search", "page_view", "wishlist"):
+        shop.event(None, "a", "2026-03-20 12:00", kind, session="visit")
+    shop.event("7", "a", "2026-03-25 12:00", "wishlist")
+    shop.write(DAY)
+    build_features(shop.settings, DAY, warm=False)
+    static = read(shop, "static", DAY).loc["a"]
+    assert (static.searches_28d, static.page_views_28d, static.sessions_28d) == (2, 1, 1)
+    assert static.days_since_last_event == pytest.approx(6.5)
+    entry = read(shop, "timeline", DAY).loc["a"]
+    assert list(entry.event_type) == ["order", "search", "search", "wishlist", "page_view", "wishlist"]
+
+
 def test_a_future_is_measured_between_cutoff_and_horizon(shop: HandmadeShop, read: Read) -> None:
     cutoff = DAY - timedelta(days=28)  # 3 March
     shop.product("p1", "shoes")
