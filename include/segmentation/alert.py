@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, insert, select
 
 from segmentation import runs
+from segmentation.calendar import shop_timezone
 from segmentation.errors import SegmentationError
+from segmentation.warehouse import alerts
 from segmentation.warehouse import runs as runs_table
 
 Kind = Literal["failed", "held", "late"]
@@ -32,6 +34,7 @@ class Alert:
     kind, day, run_id : which night
     happened, served, remedy : the message, a few sentences each
     url : Airflow's page of the run
+    follows : the message before about the same run, in words; empty for the first, which is as a rule the only one
     """
 
     kind: Kind
@@ -41,17 +44,20 @@ class Alert:
     served: str
     remedy: str
     url: str
+    follows: str = ""
 
     @property
     def subject(self) -> str:
         """One line."""
-        return f"Customer segments: the night of {self.day} {_HEADLINES[self.kind]}"
+        said = f"the night of {self.day} {_HEADLINES[self.kind]}"
+        return f"Customer segments, follow-up: {said}" if self.follows else f"Customer segments: {said}"
 
     @property
     def text(self) -> str:
         """The whole message as plain text."""
         said = f"What happened: {self.happened}\n\nWhat is served: {self.served}\n\nWhat to do: {self.remedy}"
-        return f"{self.subject}.\n\n{said}\n\n{self.url}\n"
+        follows = f"This follows the message that {self.follows}.\n\n" if self.follows else ""
+        return f"{self.subject}.\n\n{follows}{said}\n\n{self.url}\n"
 
     @property
     def html(self) -> str:
@@ -70,6 +76,7 @@ class Alert:
             "served": self.served,
             "do": self.remedy,
             "url": self.url,
+            "follows": self.follows,
         }
 
 
@@ -99,6 +106,30 @@ def what_is_served(open_warehouse: Callable[[], Engine]) -> str:
             "the labels of the last published night; which one that is cannot be asked, the warehouse does not answer."
         )
     return f"the labels of {day}." if day else "nothing: no night has been published yet."
+
+
+def told_before(warehouse: Engine, run_id: str, timezone: str) -> str:
+    """Say which message about a run was sent last; empty if none was.
+
+    Returns
+    -------
+    str
+        For example "it is late, of 06:00 on 2026-03-02".
+    """
+    newest = select(alerts.c.kind, alerts.c.told_at).where(alerts.c.run_id == run_id).order_by(alerts.c.alert_id.desc())
+    with warehouse.connect() as connection:
+        row = connection.execute(newest.limit(1)).one_or_none()
+    if row is None:
+        return ""
+    kind: Kind = row.kind
+    return f"it {_HEADLINES[kind]}, of {row.told_at.astimezone(shop_timezone(timezone)):%H:%M on %Y-%m-%d}"
+
+
+def remember(warehouse: Engine, alert: Alert, channels: Sequence[str]) -> None:
+    """Note that a message was sent, for `told_before`."""
+    told = {"run_id": alert.run_id, "business_day": alert.day, "kind": alert.kind, "channels": list(channels)}
+    with warehouse.begin() as connection:
+        connection.execute(insert(alerts).values(told))
 
 
 def is_settled(warehouse: Engine, run_id: str) -> bool:

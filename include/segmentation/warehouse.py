@@ -1077,3 +1077,17 @@ privacy_ledger = Table(
     comment="Grain: release. Figures with noise that left the warehouse (differential privacy, docs/PRIVACY.md) and "
     "the epsilon that each spent; the same request again is answered from here. Rows must stay: they are the budget.",
 )
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", BigInteger, Identity(), primary_key=True, comment="number of the message"),
+    Column("run_id", Text, nullable=False, comment="run that it is about, see ops.runs"),
+    _day("business_day", "day of the run"),
+    Column("kind", Text, nullable=False, comment="failed, held or late"),
+    Column("channels", ARRAY(Text), nullable=False, comment="connections that it was sent through"),
+    Column("told_at", DateTime(timezone=True), nullable=False, server_default=text("now()"), comment="when"),
+    Index("alerts_run", "run_id"),
+    schema=OPS,
+    comment="Grain: message. Who was told of which night: a second message about a run says that it follows a first.",
+)

@@ -2,7 +2,9 @@
 
 The channel is there if its connection is: `segmentation_alert_email` (type smtp; recipients in
 ``SEGMENTATION_ALERTS__EMAIL_TO``) and `segmentation_alert_webhook` (type http). There is one message per night: a
-late one that has failed or is held was told of already, and a backfill tells nobody, as somebody is looking at it.
+late one that has failed or is held was told of already, and a backfill tells nobody, as somebody is looking at it. If
+a night that was told of as late is held or fails after that, or one that failed fails again, what is to be done is
+another thing: then there is a second message, which says that it follows the first.
 """
 
 from __future__ import annotations
@@ -94,15 +96,22 @@ def tell_if_late(context: dict[str, Any]) -> None:
 
 def compose(kind: Kind, day: date, run_id: str, happened: str) -> Alert:
     """Put a message together; ``happened`` is a sentence."""
-    from segmentation.alert import Alert, what_is_served
+    from segmentation.alert import Alert, told_before, what_is_served
 
+    try:
+        follows = told_before(open_warehouse(), run_id, settings().timezone)
+    except Exception:
+        logger.warning("The warehouse cannot be asked what was told of run %s before.", run_id, exc_info=True)
+        follows = ""
     base = str(conf.get("api", "base_url", fallback="")).rstrip("/")
     url = f"{base}/dags/{NIGHTLY_DAG}/runs/{run_id}"
-    return Alert(kind, day, run_id, happened, what_is_served(open_warehouse), _REMEDIES[kind], url)
+    return Alert(kind, day, run_id, happened, what_is_served(open_warehouse), _REMEDIES[kind], url, follows)
 
 
 def send(alert: Alert) -> None:
     """Send a message on each channel that is set up; a channel that fails does not keep the other from being used."""
+    from segmentation.alert import remember
+
     sent = []
     for conn_id, post in ((EMAIL, _mail), (WEBHOOK, _post)):
         try:
@@ -120,6 +129,11 @@ def send(alert: Alert) -> None:
             # without the error's text: an address may be a secret
             logger.error("The alert could not be sent through %s: %s.", conn_id, type(error).__name__)
     logger.warning("%s. Told through: %s.", alert.subject, ", ".join(sent) or "nobody, no channel is set up or works")
+    if sent:
+        try:
+            remember(open_warehouse(), alert, sent)
+        except Exception:
+            logger.warning("The warehouse cannot note that this was told.", exc_info=True)
 
 
 def _mail(connection: Connection, alert: Alert) -> None:

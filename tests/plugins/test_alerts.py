@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import structlog
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, select
 from tests.plugins.mailbox import PASSWORD, TOKEN, Mailbox, mailbox
 
 from segmentation.catalog import NIGHTLY_DAG, PUBLISH_ROLE
 from segmentation.config import settings
 from segmentation.demo.postgres import Server
-from segmentation.warehouse import runs
+from segmentation.warehouse import alerts, runs
 from segmentation_airflow.alerts import compose, send, tell_if_late
 
 pytestmark = pytest.mark.xdist_group("airflow")
@@ -109,6 +109,42 @@ def test_a_late_night_is_told_of_unless_its_end_was_told_already(
     tell_if_late(late_context())
     assert [post["happened"] for post, _ in box.posts] == ["nothing has been published by 06:00 Europe/Berlin."] * told
     assert len(box.mails) == told
+
+
+def test_a_late_night_that_fails_is_told_of_in_a_message_that_says_what_it_follows(
+    box: Mailbox, warehouse: Engine
+) -> None:
+    enter(warehouse, RUN, DAY, "running")
+    tell_if_late(late_context())
+    send(compose("failed", DAY, RUN, "task extract failed: the server is away."))
+    send(compose("failed", DAY + timedelta(days=1), "another run", "It broke."))
+    late, failed, other = (post for post, _ in box.posts)
+    assert (late["follows"], other["follows"]) == ("", "")
+    assert failed["follows"].startswith("it is late, of ")
+    assert failed["text"].startswith(f"Customer segments, follow-up: the night of {DAY} failed.")
+    assert f"This follows the message that {failed['follows']}." in failed["text"]
+    assert [mail["Subject"] for mail in box.mails] == [
+        f"Customer segments: the night of {DAY} is late",
+        f"Customer segments, follow-up: the night of {DAY} failed",
+        f"Customer segments: the night of {DAY + timedelta(days=1)} failed",
+    ]
+    with warehouse.connect() as connection:
+        told = connection.execute(select(alerts.c.run_id, alerts.c.kind, alerts.c.channels).order_by(alerts.c.alert_id))
+        both = ["segmentation_alert_email", "segmentation_alert_webhook"]
+        assert [tuple(row) for row in told] == [
+            (RUN, "late", both),
+            (RUN, "failed", both),
+            ("another run", "failed", both),
+        ]
+
+
+def test_a_message_that_nobody_got_is_not_followed(box: Mailbox, warehouse: Engine, monkeypatch: Any) -> None:
+    for name in ("EMAIL", "WEBHOOK"):
+        monkeypatch.delenv(f"AIRFLOW_CONN_SEGMENTATION_ALERT_{name}")
+    tell_if_late(late_context())
+    monkeypatch.setenv("AIRFLOW_CONN_SEGMENTATION_ALERT_WEBHOOK", box.webhook_connection)
+    send(compose("failed", DAY, RUN, "It broke."))
+    assert [post["follows"] for post, _ in box.posts] == [""]
 
 
 def test_airflow_sets_a_deadline_for_scheduled_nights_and_calls_when_it_is_missed(
