@@ -144,22 +144,20 @@ def at_work(dag_id: str, approval_task: str, last_task: str) -> list[str]:
     """
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance as Airflow
 
+    def is_running(run_id: str) -> bool:
+        return bool(Airflow.get_dagrun_state(dag_id=dag_id, run_id=run_id) == "running")
+
     running = Airflow.get_dr_count(dag_id=dag_id, states=["running"])
     if not running:
         return []
     states = Airflow.get_task_states(dag_id=dag_id, task_ids=[approval_task, last_task])
     unfinished = [
-        run_id
-        for run_id, tasks in states.items()
-        if tasks.get(last_task) not in _OVER and Airflow.get_dagrun_state(dag_id=dag_id, run_id=run_id) == "running"
+        run_id for run_id, tasks in states.items() if tasks.get(last_task) not in _OVER and is_running(run_id)
     ]
     if len(unfinished) < running:
         everything = Airflow.get_task_states(dag_id=dag_id)
-        unfinished += [
-            run_id
-            for run_id, tasks in everything.items()
-            if run_id not in unfinished and not _ACTIVE.isdisjoint(tasks.values())
-        ]
+        cleared = [run_id for run_id, tasks in everything.items() if not _ACTIVE.isdisjoint(tasks.values())]
+        unfinished += [run_id for run_id in cleared if run_id not in unfinished and is_running(run_id)]
     return [
         run_id for run_id in unfinished if states.get(run_id, {}).get(approval_task) != TaskInstanceState.AWAITING_INPUT
     ]

@@ -167,3 +167,36 @@ def test_days_run_one_by_one_and_again_without_a_change(api: Api, warehouse: Eng
     assert sorted(night.business_day for night in nights) == DAYS
     assert not any(night.stale for night in nights)
     assert sorted(night.business_day for night in _ledger(warehouse, "superseded")) == DAYS
+
+
+def test_tasks_cleared_midway_in_two_nights_that_are_over_go_one_night_after_the_other(api: Api) -> None:
+    days = [str(day) for day in DAYS[:2]]
+
+    def runs() -> dict[str, str]:
+        """Return business day -> id of its newest run, when all runs are over."""
+        deadline = time.monotonic() + MINUTES_10
+        while {run["state"] for run in _runs(api).values()} - {"success"}:
+            assert time.monotonic() < deadline, f"not done in time: {[run['state'] for run in _runs(api).values()]}"
+            time.sleep(1)
+        return {run["partition_key"]: run_id for run_id, run in _runs(api).items()}
+
+    for day in days:
+        if day not in runs():
+            body = {"partition_key": day, "logical_date": None}
+            api.call("POST", f"/dags/{NIGHTLY_DAG}/dagRuns", json=body)
+    over = runs()
+    cleared = {"task_ids": ["cluster"], "include_downstream": True, "only_failed": False, "dry_run": False}
+    for day in reversed(days):
+        asked = cleared | {"dag_run_id": over[day]}
+        assert api.call("POST", f"/dags/{NIGHTLY_DAG}/clearTaskInstances", json=asked)["total_entries"] == 4
+    runs()
+    ends = []
+    for day in days:
+        tasks = api.call("GET", f"/dags/{NIGHTLY_DAG}/dagRuns/{over[day]}/taskInstances")["task_instances"]
+        at = {task["task_id"]: task for task in tasks}
+        assert {task["state"] for task in tasks} == {"success"}
+        # waiting for the turn is no failed try
+        assert at["cluster"]["try_number"] == 2
+        ends.append((at["publish"]["end_date"], at["cluster"]["end_date"]))
+    (first_over, _), (_, second_begun) = sorted(ends)
+    assert first_over <= second_begun, ends
