@@ -55,7 +55,7 @@ MINIMUM_USEFULNESS = 0.02
 #: Silhouette by which the segments must beat those of one Gaussian cloud to count as groups in themselves.
 SHAPE_MARGIN = 0.05
 #: Silhouette given up for fewer segments where the future does not tell.
-SILHOUETTE_TOLERANCE = 0.01
+SILHOUETTE_TOLERANCE = 0.005
 #: Path silhouette by which other groups must beat K-means' to replace them for their shape alone, and that groups
 #: must have to count as groups in themselves; overlapping balls reach 0.1, separate rings and filaments 0.5.
 PATH_MARGIN = 0.2
