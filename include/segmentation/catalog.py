@@ -64,12 +64,17 @@ FIRST_TASK = "wait_for_source"
 APPROVAL_TASK = "approve"
 LAST_TASK = "publish"
 HOUSEKEEPING_DAG = "segmentation_housekeeping"
-OUR_DAGS = (NIGHTLY_DAG, "audience_export", ERASURE_DAG, HOUSEKEEPING_DAG)
+INTRADAY_DAG = "segmentation_intraday"
+OUR_DAGS = (NIGHTLY_DAG, "audience_export", ERASURE_DAG, HOUSEKEEPING_DAG, INTRADAY_DAG)
 
 # Roles
 EXTRACT_ROLE = "segmentation_extract"
 PUBLISH_ROLE = "segmentation_publish"
 MARKETING_ROLE = "marketing"
+
+# What made a row of marts.customer_segments.
+NIGHT = "night"
+INTRADAY = "intraday"
 
 #: The reserved segment of customers who have not ordered yet.
 NO_ORDER_SEGMENT = 0

@@ -172,6 +172,29 @@ def run(
 
 
 @app.command()
+def intraday(source_url: SourceUrl = None, warehouse_url: WarehouseUrl = None) -> None:
+    """Bring the labels of customers who did something since the night forward, in this process, without Airflow."""
+    from datetime import UTC
+
+    from segmentation.connections import engine_for
+    from segmentation.intraday.run_intraday import run_intraday
+
+    chosen, source, warehouse = _databases(source_url, warehouse_url)
+    now = datetime.now(UTC)
+    found = run_intraday(chosen, source, engine_for(warehouse), f"cli__intraday__{now:%Y%m%dT%H%M%S}", now)
+    for part, seconds in found.seconds.items():
+        console.print(f"{part:<10}{seconds:7.1f} s")
+    for table, rows in found.set_aside.items():
+        console.print(f"{rows} rows of {table} break a promise and were not used")
+    if found.skipped:
+        console.print(f"[yellow]nothing was published[/]: {found.skipped}")
+        raise typer.Exit(3)
+    console.print(
+        f"{found.touched} customers did something, {found.labelled} have a new label, {found.moved} moved segment"
+    )
+
+
+@app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="a select over marts.*")],
     engineer: Annotated[
@@ -470,6 +493,32 @@ def bench_extract(
                 typer.echo(line)
         finally:
             postgres.stop(data_dir, mode="immediate")
+
+
+@bench.command("intraday")
+def bench_intraday(
+    customers: Annotated[int, typer.Option(min=400, help="customers of the simulated shop")] = 5000,
+    changed: Annotated[int, typer.Option(min=1, help="customers who order and look before each run")] = 500,
+    runs: Annotated[int, typer.Option(min=1, help="runs within the day, a quarter of an hour apart")] = 3,
+) -> None:
+    """Time the labels within the day after a night of a simulated shop, part by part."""
+    from tempfile import TemporaryDirectory
+
+    from segmentation.bench.intraday import time_intraday
+    from segmentation.demo import postgres
+
+    with TemporaryDirectory(prefix="segmentation-bench-") as folder:
+        data_dir = Path(folder) / "data"
+        try:
+            server = postgres.start(data_dir)
+            timed = time_intraday(Settings(home=Path(folder) / "home"), server, customers, changed, runs)
+        finally:
+            postgres.stop(data_dir, mode="immediate")
+    for one in timed:
+        parts = ", ".join(f"{part} {seconds:.1f}" for part, seconds in one.result.seconds.items())
+        typer.echo(
+            f"run {one.run}: {one.seconds:.1f} s ({parts}); {one.result.labelled} labelled, {one.result.moved} moved"
+        )
 
 
 @bench.command("future")

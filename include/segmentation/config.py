@@ -181,6 +181,21 @@ class PublishSettings(_Step):
     statement_timeout_s: int = Field(900, ge=1, description="seconds one statement may take")
 
 
+class IntradaySettings(_Step):
+    """Labels within the day."""
+
+    every_minutes: int = Field(15, ge=1, le=59, description="minutes between two runs of `segmentation_intraday`")
+    overlap_minutes: int = Field(
+        10, ge=0, description="minutes before the last run's rows in which rows that came late are looked for"
+    )
+    most_customers: int = Field(
+        50_000, ge=1, description="customers brought forward in one run; if more have changed, the night does it"
+    )
+    oldest_night_days: int = Field(
+        3, ge=1, description="days since the newest published day after which nothing is brought forward any more"
+    )
+
+
 class ActionSettings(_Step):
     """What is recommended for each segment."""
 
@@ -371,6 +386,7 @@ class Settings(BaseSettings):
     clusters: ClusterSettings = ClusterSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     publish: PublishSettings = PublishSettings()
+    intraday: IntradaySettings = IntradaySettings()
     actions: ActionSettings = ActionSettings()
     campaigns: CampaignSettings = CampaignSettings()
     activation: ActivationSettings = ActivationSettings()

@@ -372,6 +372,14 @@ class WarehouseFull(Retryable):
         )
 
 
+class CannotBringForward(Terminal):
+    """Labels cannot be brought forward within the day; the nights do without."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        self.problem = problem
+        super().__init__(f"no labels within the day: {problem}. Nothing was changed. {LABELS_KEPT} {remedy}")
+
+
 class MissingConnection(Terminal):
     """An Airflow connection that the night needs is not defined."""
 

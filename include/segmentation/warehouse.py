@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
 
-from segmentation.catalog import MARTS, OPS
+from segmentation.catalog import MARTS, NIGHT, OPS
 
 metadata = MetaData()
 #: Views of the tables, which the migrations make too.
@@ -54,7 +54,7 @@ customer_segments = Table(
     Column("reasons", ARRAY(Text), nullable=False, comment="what sets this customer apart, in words, strongest first"),
     Column("rfm_segment", Text, nullable=False, comment="the classic recency-frequency-monetary name, for comparison"),
     Column("holdout", Boolean, nullable=False, comment="true: never target, kept to measure campaigns against"),
-    _day("as_of", "business day whose end the label describes; the same for all rows"),
+    _day("as_of", "business day of the night whose model and segments made the label; the same for all rows"),
     Column(
         "model_version",
         Text,
@@ -79,14 +79,28 @@ customer_segments = Table(
         Boolean,
         nullable=False,
         server_default=text("false"),
-        comment="true: came while the newest night is held; labelled by the model and the segments of as_of, and in no "
-        "profile and no history until a night is published",
+        comment="true: came since as_of, while the newest night is held or within the day; labelled by the model and "
+        "the segments of as_of, and in no profile and no history until a night is published",
+    ),
+    Column(
+        "as_of_time",
+        DateTime(timezone=True),
+        comment="instant up to which the label takes the customer's rows in; null = the end of as_of",
+    ),
+    Column(
+        "source",
+        Text,
+        nullable=False,
+        server_default=NIGHT,
+        comment="night, or intraday: made within the day, for the end of the day of as_of_time; in no history and no "
+        "profile, and replaced by the next night",
     ),
     Index("customer_segments_segment", "segment_id"),
     Index("customer_segments_taste", "taste_id"),
     schema=MARTS,
-    comment="Grain: customer. Who is in which segment now. Rewritten nightly in one transaction; join to "
-    "marts.segments on segment_id. Do not sum confidence.",
+    comment="Grain: customer. Who is in which segment now. Rewritten nightly in one transaction; within the day, "
+    "labels of customers who did something are brought forward (source = intraday). Join to marts.segments on "
+    "segment_id. Do not sum confidence.",
     # every row is rewritten nightly: with room in its page a row's new version needs no new index entries
     postgresql_with={"fillfactor": 50},
 )
@@ -109,7 +123,8 @@ customer_segment_history = Table(
     Index("customer_segment_history_from", "valid_from"),
     schema=MARTS,
     comment="Grain: customer, valid_from (slowly changing dimension, type 2). The label on day D is the row with "
-    "valid_from <= D and (valid_to is null or valid_to > D).",
+    "valid_from <= D and (valid_to is null or valid_to > D). Labels of nights only: those made within a day are "
+    "not here.",
 )
 
 customer_taste_history = Table(
@@ -476,6 +491,25 @@ turns = Table(
     Column("taken_at", DateTime(timezone=True), nullable=False, comment="when it began"),
     schema=OPS,
     comment="Grain: DAG. Which run goes now: days are a chain, so those of a backfill and of the schedule take turns.",
+)
+
+intraday = Table(
+    "intraday",
+    metadata,
+    _day("base_day", "newest published day, whose model and segments are used within the day", key=True),
+    Column("segmentation_version", Text, nullable=False, comment="its segments, see ops.runs"),
+    Column(
+        "through",
+        DateTime(timezone=True),
+        nullable=False,
+        comment="instant up to which the shop's rows are in the labels; the next run goes on from here",
+    ),
+    Column("run_id", Text, nullable=False, comment="run of segmentation_intraday that published last"),
+    Column("labelled", BigInteger, nullable=False, comment="customers whose label that run brought forward"),
+    Column("moved", BigInteger, nullable=False, comment="of these, who is in another segment than at night"),
+    schema=OPS,
+    comment="Grain: base day; at most one row. How far the labels within the day have come. A night that is published "
+    "removes it, as it replaces these labels.",
 )
 
 changes = Table(

@@ -8,7 +8,7 @@ somebody may clear a task in the middle of a night that is long over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
@@ -124,10 +124,8 @@ def waits_for(
     others = [other for other in at_work(dag_id, approval_task, last_task) if other != run_id]
     if not others:
         return ""
-    begun, taken_by = _begun(dag_id, first_task), _taken_by(warehouse, dag_id)
-    under_way = [other for other in others if other == taken_by or other in begun]
-    if under_way:
-        return f"run {under_way[0]} is under way"
+    if running := under_way(dag_id, others, first_task, warehouse):
+        return f"run {running} is under way"
     days = _business_days(warehouse, others)
     for other in others:
         if other not in days:
@@ -135,6 +133,26 @@ def waits_for(
         if (days[other], other) < (day, run_id):
             return f"business day {days[other]} goes first (run {other})"
     return ""
+
+
+def under_way(dag_id: str, run_ids: Sequence[str], first_task: str, warehouse: Engine) -> str:
+    """Return the first of some runs that has begun its work; '' if all still wait for rows or for their turn.
+
+    Parameters
+    ----------
+    dag_id : str
+        The DAG.
+    run_ids : sequence of str
+        Runs of it from `at_work`.
+    first_task : str
+        Task id, see `waits_for`.
+    warehouse : Engine
+        Where `ops.turns` tells who took the turn.
+    """
+    if not run_ids:
+        return ""
+    begun, taken_by = _begun(dag_id, first_task), _taken_by(warehouse, dag_id)
+    return next((run_id for run_id in run_ids if run_id == taken_by or run_id in begun), "")
 
 
 def at_work(dag_id: str, approval_task: str, last_task: str) -> list[str]:

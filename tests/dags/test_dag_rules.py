@@ -12,13 +12,13 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
-from segmentation.catalog import APPROVAL_TASK, LAST_TASK, OUR_DAGS
+from segmentation.catalog import APPROVAL_TASK, INTRADAY_DAG, LAST_TASK, OUR_DAGS
 
 ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
 FILES = sorted(DAGS.glob("*.py"))
 #: What a DAG may be tagged with; another tag is added here first, so that the UI's filter stays short.
-ALLOWED_TAGS = {"segmentation", "nightly", "activation", "privacy", "housekeeping"}
+ALLOWED_TAGS = {"segmentation", "nightly", "activation", "privacy", "housekeeping", "intraday"}
 MOST_LINES = 119
 #: Imports that take seconds. They belong inside the step that needs them.
 HEAVY = ("duckdb", "fastapi", "great_expectations", "keras", "pandas", "scipy", "sklearn", "tensorflow")
@@ -134,6 +134,17 @@ def test_erasures_run_by_day_and_only_if_asked_for(bag: DagBag) -> None:
     }
     assert dag.max_active_runs == 1
     assert dag.is_paused_upon_creation is False
+
+
+def test_labels_within_the_day_wait_to_be_asked_for_and_tell_nobody_of_a_night(bag: DagBag) -> None:
+    dag = bag.dags[INTRADAY_DAG]
+    assert [task.task_id for task in dag.tasks] == ["bring_forward"]
+    # it reads the shop's database all day: somebody has to want that
+    assert dag.is_paused_upon_creation is True
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    # the export goes out once a night
+    assert not dag.get_task("bring_forward").outlets
 
 
 def test_the_nightly_dag_is_never_paused_and_an_open_question_keeps_no_night_waiting(bag: DagBag) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from segmentation.runs import start_run
-from segmentation_airflow.turn import keep_turn, take_turn
+from segmentation_airflow.turn import at_work, keep_turn, take_turn, under_way
 
 DAG = "segmentation_nightly"
 DAYS = {"backfill_1": date(2026, 3, 1), "backfill_2": date(2026, 3, 2), "scheduled": date(2026, 3, 9)}
@@ -144,3 +144,22 @@ def at_once(warehouse: Engine, asking: dict[str, Callable[[Engine, str], str]]) 
     for thread in threads:
         thread.join()
     return [run_id for run_id, reason in answers.items() if not reason]
+
+
+def test_a_night_is_under_way_from_its_turn_to_its_end_and_not_while_it_waits_for_rows(
+    begun: Engine, airflow: SimpleNamespace
+) -> None:
+    """What runs beside the nights asks this."""
+
+    def at_its_work() -> str:
+        return under_way(DAG, at_work(DAG, "approve", "publish"), "wait_for_source", begun)
+
+    assert at_its_work() == ""
+    assert take(begun, "backfill_1") == ""
+    assert at_its_work() == "backfill_1"
+    airflow.tasks["backfill_1"] = {"wait_for_source": "success", "approve": "awaiting_input"}
+    assert at_its_work() == ""
+    airflow.tasks["backfill_1"] = {"wait_for_source": "success", "approve": "success"}
+    assert at_its_work() == "backfill_1"
+    airflow.tasks["backfill_1"] |= {"publish": "success"}
+    assert at_its_work() == ""

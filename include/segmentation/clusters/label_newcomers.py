@@ -13,9 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segmentation import catalog
-from segmentation.clusters import confidence, kmeans, rfm, segmentation_file, traits
-from segmentation.clusters.fitted import Fitted, nearest, refit
-from segmentation.clusters.inputs import read_no_order, read_static, space
+from segmentation.clusters import confidence, rfm, segmentation_file, traits
+from segmentation.clusters.fitted import nearest
+from segmentation.clusters.inputs import read_no_order, read_static
+from segmentation.clusters.published import published_segments
 from segmentation.clusters.segmentation_file import Segmentation
 from segmentation.config import Settings
 
@@ -127,32 +128,13 @@ def _by_model(
     from segmentation.encoder.foresee_newcomers import foresee_newcomers
     from segmentation.encoder.registry import why_not_continue
 
-    unknown = np.full(len(newcomers), _UNKNOWN, dtype=np.int64), np.ones(len(newcomers))
-    placed = segmentation_file.positions(segmentation, before)
-    if placed.empty or why_not_continue(settings, model_version):
-        return unknown
-    weights = np.array(segmentation.outlook_weights)
-    there = space(placed, segmentation.outlook_columns, weights)
-    ids = pd.Index([segment.segment_id for segment in segmentation.active])
-    of_customer = before.set_index("customer_id")["segment_id"]
-    theirs = ids.get_indexer(pd.Index(of_customer.reindex(placed.index))).astype(np.int64)
-    fitted: Fitted = (
-        kmeans.Centroids(segmentation.centroids)
-        if segmentation.algorithm == kmeans.KMEANS
-        else refit(there, theirs, len(ids), segmentation.algorithm, segmentation.parameters, settings.clusters.seed)
-    )
+    found = None if why_not_continue(settings, model_version) else published_segments(settings, segmentation, before)
+    if found is None:
+        return np.full(len(newcomers), _UNKNOWN, dtype=np.int64), np.ones(len(newcomers))
     outlook = foresee_newcomers(settings, day, model_version, newcomers["customer_id"].tolist())
-    here = space(outlook.set_index("customer_id").loc[newcomers["customer_id"]], segmentation.outlook_columns, weights)
-    codes = nearest(fitted, here)
-    # the curve from margin to chance is that of the customers of the night before
-    again = confidence.agreement(there, fitted, theirs, confidence.RESAMPLES, settings.clusters.seed)
-    margins = np.concatenate(
-        [
-            confidence.margin(fitted.distances(there), theirs),
-            confidence.margin(fitted.distances(here), codes),
-        ]
-    )
-    return codes, confidence.calibrated(margins, *again)[len(there) :]
+    here = found.space(outlook.set_index("customer_id").loc[newcomers["customer_id"]])
+    codes = nearest(found.fitted, here)
+    return codes, found.confidence(here, codes)
 
 
 def _by_rfm(

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from segmentation import catalog
 from segmentation.errors import LedgerBehind, MissingInput
@@ -166,8 +167,17 @@ def write(lake: Lake, day: date, segmentation: Segmentation, labels: pd.DataFram
     return version
 
 
-def read(lake: Lake, day: date, version: str) -> tuple[Segmentation, pd.DataFrame]:
+def read(
+    lake: Lake, day: date, version: str, columns: Sequence[str] | None = None
+) -> tuple[Segmentation, pd.DataFrame]:
     """Read one night's segments.
+
+    Parameters
+    ----------
+    lake : Lake
+    day : business day
+    version : which of the day's
+    columns : columns of the labels to read; None = all. Nights from before a column was kept lack it.
 
     Raises
     ------
@@ -182,7 +192,8 @@ def read(lake: Lake, day: date, version: str) -> tuple[Segmentation, pd.DataFram
     content.pop("version")
     content["segments"] = [Segment(**segment) for segment in content["segments"]]
     content["tastes"] = [Segment(**taste) for taste in content.get("tastes", [])]
-    return Segmentation(**content), _with_all_columns(pd.read_parquet(labels, partitioning=None))
+    there = None if columns is None else [name for name in pq.read_schema(labels).names if name in columns]
+    return Segmentation(**content), _with_all_columns(pd.read_parquet(labels, partitioning=None, columns=there))
 
 
 def _with_all_columns(labels: pd.DataFrame) -> pd.DataFrame:
@@ -203,8 +214,10 @@ def positions(segmentation: Segmentation, labels: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(values, index=placed.index, columns=columns)
 
 
-def read_base(lake: Lake, day: date, version: str) -> tuple[Segmentation, pd.DataFrame]:
-    """Read a published night's segments.
+def read_base(
+    lake: Lake, day: date, version: str, columns: Sequence[str] | None = None
+) -> tuple[Segmentation, pd.DataFrame]:
+    """Read a published night's segments; parameters as of `read`.
 
     Raises
     ------
@@ -212,7 +225,7 @@ def read_base(lake: Lake, day: date, version: str) -> tuple[Segmentation, pd.Dat
         If the lake has lost them.
     """
     try:
-        return read(lake, day, version)
+        return read(lake, day, version, columns)
     except MissingInput as error:
         raise LedgerBehind(f"segmentation {version}", day) from error
 

@@ -58,35 +58,39 @@ class Traits:
     one_valued: NDArray[np.bool_]
 
 
-def measure(static: pd.DataFrame) -> Traits:
+def measure(static: pd.DataFrame, shop: pd.DataFrame | None = None) -> Traits:
     """Put the static features on one scale.
 
     Parameters
     ----------
     static : B rows, numeric columns beside ``customer_id``
+    shop : customers who say what is usual in the shop, same columns; None = the same B
 
     Returns
     -------
     Traits
         Amounts, counts and durations are compared as logarithms, since they differ by factors.
     """
+    shop = static if shop is None else shop
     kept, columns, scores, medians, one_valued = [], [], [], [], []
-    for name in wording.told_features(static.columns):
-        values = static[name].to_numpy(dtype=float, na_value=np.nan)
-        known = np.isfinite(values)
-        if known.mean() < 0.05 or np.ptp(values[known]) == 0:
+    for name in wording.told_features(shop.columns):
+        usual = shop[name].to_numpy(dtype=float, na_value=np.nan)
+        usual = usual[np.isfinite(usual)]
+        if len(usual) / len(shop) < 0.05 or np.ptp(usual) == 0:
             continue
         logarithmic = BY_NAME[name].transform == "log1p"
-        scale = np.log1p(np.maximum(values, 0.0)) if logarithmic else values
-        centre = np.median(scale[known])
-        deviation = _SD_PER_MAD * float(np.median(np.abs(scale[known] - centre)))
+        there = np.log1p(np.maximum(usual, 0.0)) if logarithmic else usual
+        centre = np.median(there)
+        deviation = _SD_PER_MAD * float(np.median(np.abs(there - centre)))
         # with more than half alike the deviation of all has to do; and no difference is told that is small in itself
-        spread = deviation if deviation > 1e-9 else float(scale[known].std())
+        spread = deviation if deviation > 1e-9 else float(there.std())
         spread = max(spread, _SMALLEST_FACTOR if logarithmic else _SMALLEST_SHARE)
+        values = static[name].to_numpy(dtype=float, na_value=np.nan)
+        scale = np.log1p(np.maximum(values, 0.0)) if logarithmic else values
         kept.append(name)
         columns.append(values)
-        scores.append(np.where(known, np.clip((scale - centre) / spread, -_LIMIT, _LIMIT), 0.0))
-        medians.append(float(np.median(values[known])))
+        scores.append(np.where(np.isfinite(values), np.clip((scale - centre) / spread, -_LIMIT, _LIMIT), 0.0))
+        medians.append(float(np.median(usual)))
         one_valued.append(deviation <= 1e-9)
     stems = [_SAME_MATTER.get(stem, stem) for stem in (re.sub(r"_\d+d$", "", name) for name in kept)]
     order = {stem: index for index, stem in enumerate(dict.fromkeys(stems))}

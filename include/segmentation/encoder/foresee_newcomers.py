@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,24 @@ def foresee_newcomers(settings: Settings, day: date, model_version: str, custome
     DataFrame
         Columns as of `outlook.foresee`, one row per customer, sorted by ``customer_id``.
     """
+    folders = sorted(file.parent for file in settings.lake.path(FEATURES, day=day).glob("bucket=*/static.parquet"))
+    return foresee_from(settings, model_version, folders, customers)
+
+
+def foresee_from(
+    settings: Settings, model_version: str, folders: Sequence[Path], customers: Collection[str]
+) -> pd.DataFrame:
+    """Return the same of customers whose features are in some folders, one per bucket.
+
+    Parameters
+    ----------
+    settings : Settings
+        All settings; the registry is read.
+    model_version, customers
+        As of `foresee_newcomers`.
+    folders : sequence of Path
+        Each holds ``static``, ``timeline`` and ``categories``.
+    """
     import pyarrow as pa
 
     from segmentation.encoder.outlook import foresee
@@ -44,8 +63,8 @@ def foresee_newcomers(settings: Settings, day: date, model_version: str, custome
     predict = predictor(encoder.network, settings.features.sequence_length)
     wanted = set(customers)
     found = []
-    for file in sorted(settings.lake.path(FEATURES, day=day).glob("bucket=*/static.parquet")):
-        bucket = encoder.preparation.read(file.parent)
+    for folder in folders:
+        bucket = encoder.preparation.read(folder)
         rows = np.flatnonzero([key in wanted for key in bucket.customer_ids])
         if len(rows):
             found.append(foresee(choose(bucket, rows), encoder, predict, settings.encoder.held_out_share))

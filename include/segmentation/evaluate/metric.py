@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Engine, delete, insert
+from sqlalchemy import Connection, Engine, delete, insert
 
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.warehouse import metrics
@@ -16,6 +16,7 @@ WAIT_STEP = "wait_for_source"
 VALIDATE_STEP = "validate"
 CLUSTER_STEP = "cluster"
 EVALUATE_STEP = "evaluate"
+INTRADAY_STEP = "intraday"
 
 #: What a gate that fails does.
 HOLDS = "holds the publication until somebody approves or rejects it"
@@ -62,6 +63,12 @@ def store(warehouse: Engine, day: date, run_id: str, steps: Sequence[str], found
     DatabaseUnreachable, LoginRefused, WarehouseNotReady, PermissionMissing, WarehouseBusy, WarehouseFull
         If the warehouse cannot be written; nothing was.
     """
+    with named_warehouse_errors(warehouse), warehouse.begin() as connection:
+        store_within(connection, day, run_id, steps, found)
+
+
+def store_within(connection: Connection, day: date, run_id: str, steps: Sequence[str], found: Sequence[Metric]) -> None:
+    """Do the same as `store` in the caller's transaction."""
     rows = [
         {
             "business_day": day,
@@ -77,7 +84,6 @@ def store(warehouse: Engine, day: date, run_id: str, steps: Sequence[str], found
         }
         for m in found
     ]
-    with named_warehouse_errors(warehouse), warehouse.begin() as connection:
-        connection.execute(delete(metrics).where(metrics.c.business_day == day, metrics.c.step.in_(steps)))
-        if rows:
-            connection.execute(insert(metrics), rows)
+    connection.execute(delete(metrics).where(metrics.c.business_day == day, metrics.c.step.in_(steps)))
+    if rows:
+        connection.execute(insert(metrics), rows)

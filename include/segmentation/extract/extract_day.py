@@ -33,7 +33,7 @@ from segmentation.erasure.requests import NOBODY, ErasedCustomers, erased_custom
 from segmentation.extract.contract import KEYS, TIME_COLUMNS
 from segmentation.extract.fingerprints import Fingerprint, fingerprint_of
 from segmentation.extract.inspect_source import SourceLayout, inspect_source
-from segmentation.extract.mapping import load_mapping
+from segmentation.extract.mapping import Mapping, load_mapping
 from segmentation.extract.plan_days import plan_days, survey_source
 from segmentation.extract.pseudonyms import pseudonymised
 from segmentation.extract.source import Source, day_literals, load_sql, open_source, quote_time
@@ -49,11 +49,16 @@ _IS_ERASED = "_is_erased"
 
 
 @dataclass(frozen=True)
-class _Guard:
+class Guard:
     """What stands between the source and the lake: whom to leave out, and the key of pseudonyms."""
 
     erased: ErasedCustomers
     key: bytes | None
+
+    @property
+    def key_check(self) -> str:
+        """What tells the key from another one; '' without a key."""
+        return key_check(self.key) if self.key else ""
 
     def protected(self, rows: pa.Table, personal: frozenset[str]) -> pa.Table:
         """Put pseudonyms into rows, and mark those of erased customers, by either name."""
@@ -65,6 +70,25 @@ class _Guard:
         if "customer_id" in personal:
             is_erased |= self.erased.among(rows["customer_id"])
         return rows.append_column(_IS_ERASED, pa.array(is_erased))
+
+    def kept(self, rows: pa.Table, personal: frozenset[str]) -> pa.Table:
+        """Put pseudonyms into the rows of a snapshot, and leave out those of erased customers."""
+        found = self.protected(rows, personal)
+        if _IS_ERASED not in found.column_names:
+            return found
+        return found.filter(pc.invert(found[_IS_ERASED])).drop_columns(_IS_ERASED).combine_chunks()
+
+
+def guard_of(settings: Settings, mapping: Mapping, warehouse: Engine | None) -> Guard:
+    """Return the guard of one extraction; without a warehouse nobody is left out.
+
+    Raises
+    ------
+    MissingPrivacyKey, OtherPrivacyKey
+        If customers were erased, or columns are personal, and the key is not there or another one.
+    """
+    erased = erased_customers(settings, warehouse) if warehouse is not None else NOBODY
+    return Guard(erased, privacy_key(settings, "reading personal columns") if mapping.personal else None)
 
 
 @dataclass(frozen=True)
@@ -139,11 +163,9 @@ def extract_day(
     require_past(day, now, settings.timezone)
     started = time.monotonic()
     mapping = load_mapping(settings.extract.mapping)
-    erased = erased_customers(settings, warehouse) if warehouse is not None else NOBODY
-    key = privacy_key(settings, "reading personal columns") if mapping.personal else None
-    guard = _Guard(erased, key)
+    guard = guard_of(settings, mapping, warehouse)
     with open_source(settings.extract, source_url) as source:
-        layout = inspect_source(source, mapping, settings.timezone, key_check(key) if key else "")
+        layout = inspect_source(source, mapping, settings.timezone, guard.key_check)
         survey = survey_source(source, layout, now, settings.timezone)
         groups = plan_days(source, layout, settings.lake, day, survey.first_day, settings.extract, settings.timezone)
         rows = _fetch_snapshots(source, layout, settings, day, guard)
@@ -195,7 +217,7 @@ def _fetch_days(
     day: date,
     groups: list[list[date]],
     lone_items: pa.Table | None,
-    guard: _Guard,
+    guard: Guard,
 ) -> dict[str, int]:
     """Fetch and write every planned day; several readers of one snapshot take a group of days each."""
     tables = [table for table in DAILY_TABLES if table in layout.tables]
@@ -243,7 +265,7 @@ def _fetch_group(
     settings: Settings,
     group: list[date],
     lone_items: pa.Table | None,
-    guard: _Guard,
+    guard: Guard,
 ) -> dict[str, int]:
     """Fetch and write some consecutive days, and return the rows per table; the last day gets the lone items."""
     fetched = {
@@ -255,14 +277,20 @@ def _fetch_group(
     for day, rows in _by_day(fetched, group, settings.timezone).items():
         # what the source has, so that it is fetched again only when the source changes, whoever is left out
         fingerprint = fingerprint_of(rows)
-        kept = _without_erased(rows)
+        kept = without_erased(rows)
         written.update({table: found.num_rows for table, found in kept.items()})
         _write_day(settings, layout, day, kept, fingerprint, lone_items if day == group[-1] else None)
     return dict(written)
 
 
-def _without_erased(rows: dict[str, pa.Table]) -> dict[str, pa.Table]:
-    """Leave erased customers out of one day's rows, with the lines of those orders that are theirs alone."""
+def without_erased(rows: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """Leave erased customers out of rows of all daily tables, with the lines of those orders that are theirs alone.
+
+    Parameters
+    ----------
+    rows : dict of str to pyarrow.Table
+        Daily table -> what `Guard.protected` returned; orders among them.
+    """
     if _IS_ERASED not in rows[ORDERS].column_names:
         return rows
     kept = {
@@ -371,7 +399,7 @@ def write_daily_rows(rows: pa.Table, target: Path) -> None:
 
 
 def _fetch_snapshots(
-    source: Source, layout: SourceLayout, settings: Settings, day: date, guard: _Guard
+    source: Source, layout: SourceLayout, settings: Settings, day: date, guard: Guard
 ) -> dict[str, int]:
     """Fetch customers, products and rates as they are now, and keep them under the business day."""
     rows: dict[str, int] = {}
@@ -385,15 +413,13 @@ def _fetch_snapshots(
             end=quote_time(day_interval(day, settings.timezone).end),
             last_day=day.isoformat(),
         )
-        snapshot = sort_rows(guard.protected(source.query(sql, table).cast(found.schema), found.personal), KEYS[table])
-        if _IS_ERASED in snapshot.column_names:
-            snapshot = snapshot.filter(pc.invert(snapshot[_IS_ERASED])).drop_columns(_IS_ERASED).combine_chunks()
+        snapshot = sort_rows(guard.kept(source.query(sql, table).cast(found.schema), found.personal), KEYS[table])
         settings.lake.write_table(snapshot, settings.lake.rows_file(RAW, table, day))
         rows[table] = snapshot.num_rows
     return rows
 
 
-def _fetch_lone_items(source: Source, layout: SourceLayout, settings: Settings, guard: _Guard) -> pa.Table | None:
+def _fetch_lone_items(source: Source, layout: SourceLayout, settings: Settings, guard: Guard) -> pa.Table | None:
     """Fetch the order lines without an order; the business day's file gets them, so that validation can name them."""
     if ORDER_ITEMS not in layout.tables:
         return None

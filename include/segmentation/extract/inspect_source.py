@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from segmentation.catalog import DAILY_TABLES, ORDER_ITEMS
 from segmentation.errors import ChangedType, InvalidMapping, MissingColumn, MissingTable, PermissionMissing
-from segmentation.extract.contract import COLUMNS, TIME_COLUMNS, ContractColumn, Kind
+from segmentation.extract.contract import CHANGE_COLUMNS, COLUMNS, TIME_COLUMNS, ContractColumn, Kind
 from segmentation.extract.mapping import Expression, Mapping, TableMapping
 from segmentation.extract.source import Source, load_sql, quote_name, quote_text
 
@@ -65,6 +65,9 @@ class TableLayout:
         Arrow schema of the table's files in the lake.
     personal
         Columns that become pseudonyms on the way.
+    change
+        SQL of the instant at which a row of the relation was changed or arrived, in which an index can be used; ''
+        where the shop has no such column.
     """
 
     table: str
@@ -74,6 +77,11 @@ class TableLayout:
     columns: tuple[str, ...]
     schema: pa.Schema
     personal: frozenset[str] = frozenset()
+    change: str = ""
+
+    def changed_since(self, instant: str) -> str:
+        """Return `subquery` with the rows only that were changed or arrived at an instant, an SQL literal, or later."""
+        return f"{self.subquery[:-1]} where {self.change} >= {instant})" if self.change else ""
 
 
 @dataclass(frozen=True)
@@ -242,6 +250,7 @@ def _layout(
 ) -> TableLayout:
     parts: list[str] = []
     fields: list[pa.Field] = []
+    change = ""
     for column, contract in COLUMNS[table].items():
         arrow_type, sql_type = _types(column, contract, whole_number_ids)
         value = content.columns[column]
@@ -250,6 +259,8 @@ def _layout(
         else:
             raw = f"({value.expression}\n)" if isinstance(value, Expression) else quote_name(value)
             sql = _cast(raw, contract.kind, found[column], sql_type, timezone)
+            if column == CHANGE_COLUMNS.get(table):
+                change = sql
             if contract.kind is Kind.TIME and column != TIME_COLUMNS.get(table):
                 sql = _representable(sql)
         parts.append(f"{sql} as {column}")
@@ -270,6 +281,7 @@ def _layout(
         columns,
         pa.schema(fields),
         personal,
+        change,
     )
 
 

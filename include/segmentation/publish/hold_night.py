@@ -9,6 +9,7 @@ from datetime import date, datetime
 from sqlalchemy import Engine, func, select
 
 from segmentation import runs
+from segmentation.catalog import NIGHT
 from segmentation.clusters.label_newcomers import label_newcomers
 from segmentation.config import Settings
 from segmentation.publish.consent import read_consent
@@ -112,7 +113,11 @@ def _label_newcomers(settings: Settings, day: date, base: PublishedNight, wareho
                 as_of=base.business_day,
                 model_version=base.model_version,
             )
-            rows = select(func.count()).select_from(customer_segments).where(customer_segments.c.provisional)
+            rows = (
+                select(func.count())
+                .select_from(customer_segments)
+                .where(customer_segments.c.provisional, customer_segments.c.source == NIGHT)
+            )
             return int(connection.scalar(rows) or 0)
 
 

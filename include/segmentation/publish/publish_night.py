@@ -17,6 +17,7 @@ from segmentation.actions.recommend import load_playbook, measure_and_recommend
 from segmentation.catalog import FEATURES, SEGMENTATIONS
 from segmentation.config import Settings
 from segmentation.errors import LedgerBehind, MissingInput
+from segmentation.intraday.judge_labels import judge_labels
 from segmentation.publish.affinities import rank_affinities
 from segmentation.publish.changes import explain_changes
 from segmentation.publish.consent import read_consent
@@ -186,6 +187,7 @@ def publish_night(
             _rewrite_described(connection, segments, segment_profiles, known, day, is_newest=following is None)
             _rewrite_described(connection, tastes, customer_taste_history, liked, day, is_newest=following is None)
             if following is None:
+                judge_labels(connection, settings, day, run_id)
                 run_file(
                     connection,
                     "replace_current.sql",

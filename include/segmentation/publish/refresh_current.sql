@@ -3,6 +3,7 @@
 with dates as (
     select
         changed.customer_id,
+        stay.segment_id,
         stay.valid_from as since,
         (
             select earlier.segment_id
@@ -19,6 +20,8 @@ update marts.customer_segments as present
 set since = dates.since, previous_segment_id = dates.previous_segment_id
 from dates
 where present.customer_id = dates.customer_id
+    -- one within the day has dates of its own
+    and present.segment_id = dates.segment_id
     and (present.since, present.previous_segment_id) is distinct from (dates.since, dates.previous_segment_id);
 
 update marts.customer_segments as present

@@ -31,7 +31,9 @@ select
     tastes.name as taste_name,
     liked.valid_from as taste_since,
     tonight.may_contact,
-    false as provisional
+    false as provisional,
+    null::timestamptz as as_of_time,
+    'night' as source
 from tonight
 join marts.customer_segment_history as stay on stay.customer_id = tonight.customer_id and stay.valid_to is null
 join marts.segments on segments.segment_id = tonight.segment_id
@@ -62,17 +64,21 @@ set
     taste_name = wanted.taste_name,
     taste_since = wanted.taste_since,
     may_contact = wanted.may_contact,
-    provisional = wanted.provisional
+    provisional = wanted.provisional,
+    as_of_time = wanted.as_of_time,
+    source = wanted.source
 from wanted
 where present.customer_id = wanted.customer_id and row(present.*) is distinct from row(wanted.*);
 
 insert into marts.customer_segments (
     customer_id, segment_id, segment_name, since, previous_segment_id, confidence, reasons, rfm_segment, holdout,
-    as_of, model_version, taste_id, taste_name, taste_since, may_contact, provisional
+    as_of, model_version, taste_id, taste_name, taste_since, may_contact, provisional,
+    as_of_time, source
 )
 select
     customer_id, segment_id, segment_name, since, previous_segment_id, confidence, reasons, rfm_segment, holdout,
-    as_of, model_version, taste_id, taste_name, taste_since, may_contact, provisional
+    as_of, model_version, taste_id, taste_name, taste_since, may_contact, provisional,
+    as_of_time, source
 from wanted
 where not exists (select from marts.customer_segments as present where present.customer_id = wanted.customer_id)
 order by customer_id;

@@ -2,9 +2,10 @@
 -- of those that an earlier hold of the night put there. Needs tonight (see create_tonight.sql) and the segments of as_of.
 -- Parameters: day (the held one), as_of, model_version (of the newest published night).
 create temporary table provisional_before on commit drop as
-select customer_id, since from marts.customer_segments where provisional;
+select customer_id, since from marts.customer_segments where provisional and source = 'night';
 
-delete from marts.customer_segments where provisional;
+-- who came within the day has a label that knows more
+delete from marts.customer_segments where provisional and source = 'night';
 
 insert into marts.customer_segments (
     customer_id, segment_id, segment_name, since, confidence, reasons, rfm_segment, holdout, as_of, model_version,

@@ -18,7 +18,8 @@ _HEAD = """\
 Written from the SQL comments of the tables (`segmentation docs`); in psql,
 `\\d+ marts.customer_segments` shows the same. A night's labels come in one transaction: a query sees last night or
 tonight, nothing between. A day that failed changes nothing here; one that is held only adds labels of customers who
-came since (`provisional`). To do a day again, or a range of days, see `airflow backfill create` in the README; once the
+came since (`provisional`). Within the day labels of some customers may be brought forward (`source`). To do a day
+again, or a range of days, see `airflow backfill create` in the README; once the
 days that `ops.runs` calls stale have been run again, the tables are as if all days had been run once, in order. The
 queries below each table may be run as they stand:
 `segmentation sql "…"`, or as role `marketing` with any tool.

@@ -1,0 +1,4 @@
+union all
+select {columns}
+from {changed} as r
+where {time} >= {floor} and {time} < {since}
