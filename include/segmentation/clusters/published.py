@@ -28,6 +28,7 @@ class PublishedSegments:
     fitted : the K groups
     there : (N, Q) where that night put its customers, weighted
     theirs : (N,) their group, 0..K-1
+    sure : (N,) the confidence that the night published for them
     """
 
     segmentation: Segmentation
@@ -35,7 +36,7 @@ class PublishedSegments:
     fitted: Fitted
     there: NDArray[np.float64]
     theirs: NDArray[np.int64]
-    seed: int
+    sure: NDArray[np.float64]
 
     def space(self, rows: pd.DataFrame) -> NDArray[np.float64]:
         """Return outlooks in the night's space, (B, Q)."""
@@ -46,21 +47,21 @@ class PublishedSegments:
         return self.ids.get_indexer(pd.Index(segment_ids.fillna(-1).astype(int))).astype(np.int64)
 
     def confidence(self, here: NDArray[np.float64], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return how sure each of B customers' group is, (B,), by the curve of the night's own customers.
+        """Return how sure each of B customers' group is, (B,), by what the night said of its own customers.
+
+        Its chance rises with the margin, so what it said at each margin is the curve; nothing is resampled again.
 
         Parameters
         ----------
         here : (B, Q) from `space`
         chosen : (B,) group of each
         """
-        again = confidence.agreement(self.there, self.fitted, self.theirs, confidence.RESAMPLES, self.seed)
-        margins = np.concatenate(
-            [
-                confidence.margin(self.fitted.distances(self.there), self.theirs),
-                confidence.margin(self.fitted.distances(here), chosen),
-            ]
+        margins, place = np.unique(
+            confidence.margin(self.fitted.distances(self.there), self.theirs), return_inverse=True
         )
-        return confidence.calibrated(margins, *again)[len(self.there) :]
+        said = np.bincount(place, weights=self.sure) / np.bincount(place)
+        mine = confidence.margin(self.fitted.distances(here), chosen)
+        return np.round(np.interp(mine, margins, np.maximum.accumulate(said)), 4)
 
 
 def published_segments(
@@ -80,12 +81,11 @@ def published_segments(
         return None
     there = space(placed, segmentation.outlook_columns, np.array(segmentation.outlook_weights))
     ids = pd.Index([segment.segment_id for segment in segmentation.active])
-    of_customer = labels.set_index("customer_id")["segment_id"]
-    theirs = ids.get_indexer(pd.Index(of_customer.reindex(placed.index))).astype(np.int64)
-    seed = settings.clusters.seed
+    of_customer = labels.set_index("customer_id").loc[placed.index]
+    theirs = ids.get_indexer(pd.Index(of_customer["segment_id"])).astype(np.int64)
     fitted: Fitted = (
         kmeans.Centroids(segmentation.centroids)
         if segmentation.algorithm == kmeans.KMEANS
-        else refit(there, theirs, len(ids), segmentation.algorithm, segmentation.parameters, seed)
+        else refit(there, theirs, len(ids), segmentation.algorithm, segmentation.parameters, settings.clusters.seed)
     )
-    return PublishedSegments(segmentation, ids, fitted, there, theirs, seed)
+    return PublishedSegments(segmentation, ids, fitted, there, theirs, of_customer["confidence"].to_numpy(dtype=float))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: Customers of a night who tell what is usual in the shop; buckets are drawn by hash, so a few are a fair sample.
 _ENOUGH_TO_TELL = 50_000
-_NEEDED = ("customer_id", "segment_id", "position")
+_NEEDED = ("customer_id", "segment_id", "confidence", "position")
 
 
 def require_model(settings: Settings, base: PublishedNight) -> None:
