@@ -70,6 +70,11 @@ def make_the_day_eventful(morning: Morning) -> set[str]:
         f"""insert into shop.events select 9000000 + n, {BUYER}, 'visit', timestamptz '{nine}' + n * interval
             '1 minute', 'product_view', min(product_id) + n, 'app', null, timestamptz '{nine}' + n * interval '1 minute'
             from shop.products, generate_series(1, 5) as n group by n""",
+        # a rush of sixty others: four small orders each
+        f"""insert into shop.orders select 910000 + 4 * customer_id + n, customer_id,
+            timestamptz '{nine}' + n * interval '20 minutes', 'completed',
+            (select min(currency) from shop.orders), 9 + n, 0, null, timestamptz '{nine}' + n * interval '20 minutes'
+            from shop.customers, generate_series(0, 3) as n where customer_id between 101 and 160""",
         # what happened to orders of the last weeks
         f"update shop.orders set status = 'returned', updated_at = '{nine}' where order_id in "
         f"(select order_id from shop.orders where customer_id = {returner} and {newest}",
@@ -131,7 +136,7 @@ def labels_by_night(morning: Morning) -> tuple[pd.DataFrame, pd.DataFrame]:
 def test_a_label_within_the_day_is_that_of_a_night_with_the_same_model_from_the_same_rows(morning: Morning) -> None:
     told = make_the_day_eventful(morning)
     # a shop less still than by default, in which somebody moves within a day
-    restless = {"hysteresis": 0.05, "half_life_days": 0.5}
+    restless = {"hysteresis": 0.05, "half_life_days": 0.25}
     clusters = morning.settings.clusters.model_copy(update=restless)
     morning.settings = morning.settings.model_copy(update={"clusters": clusters})
     at_night = {row[0]: row for row in morning.current()}
