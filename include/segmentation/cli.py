@@ -662,13 +662,14 @@ def bench_switch(
     target: Annotated[str, typer.Option(help="the type whose ways they take")] = "browser",
     share: Annotated[float, typer.Option(min=0.01, max=0.5, help="share of the type that leaves it")] = 0.1,
     nights: Annotated[int, typer.Option(min=1, max=44, help="nights after the switch")] = 28,
+    every: Annotated[int, typer.Option(min=1, help="run every so manieth of them")] = 1,
     seed: Annotated[int, typer.Option(help="of the shop")] = 1,
 ) -> None:
     """Let some customers of a simulated shop change their ways, and tell how soon their label says so."""
     from segmentation.bench.switch import follow_switch
     from segmentation.config import settings
 
-    typer.echo(follow_switch(settings(), customers, origin, target, share, nights, seed).to_string(index=False))
+    typer.echo(follow_switch(settings(), customers, origin, target, share, nights, every, seed).to_string(index=False))
 
 
 @bench.command("page")

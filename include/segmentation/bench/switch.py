@@ -13,7 +13,7 @@ import pandas as pd
 
 from segmentation.bench.planted import lay
 from segmentation.bench.replay import run_again, segments_of
-from segmentation.calendar import day_interval, days_between
+from segmentation.calendar import day_interval
 from segmentation.catalog import CUSTOMERS, EVENTS, ORDER_ITEMS, ORDERS
 from segmentation.config import Settings
 from segmentation.demo.simulator import DEMO_DAYS, FIRST_DAY, TIMEZONE, Shop, simulate
@@ -86,7 +86,14 @@ def switched_shop(shop: Shop, origin: str, target: str, share: float, day: date,
 
 
 def follow_switch(
-    settings: Settings, customers: int, origin: str, target: str, share: float, nights: int, seed: int
+    settings: Settings,
+    customers: int,
+    origin: str,
+    target: str,
+    share: float,
+    nights: int,
+    every: int,
+    seed: int,
 ) -> pd.DataFrame:
     """Run nights after some customers switched, each fine-tuned from the one before, and tell who is where.
 
@@ -100,6 +107,8 @@ def follow_switch(
         As for `switched_shop`.
     nights : int
         Nights after the switch.
+    every : int
+        1 = all of them are run; 7 = one a week is, as if the others had failed.
     seed : int
         Seed of the shop.
 
@@ -109,7 +118,7 @@ def follow_switch(
         One row per night, `COLUMNS`: ``night`` (1 = the first after the switch); then shares of those who switched
         and had, before it, the segment that most of ``origin`` have: ``active`` (did anything since), ``left`` (that
         segment), ``arrived`` (in the one that most of ``target`` have), ``arrived_active`` (the same, of the active
-        ones); and ``others_moved``: share of all others whose label is not that of the night before.
+        ones); and ``others_moved``: share of all others whose label is not that of the run before.
     """
     switch = LAST_DAY_BEFORE + timedelta(days=1)
     last = LAST_DAY_BEFORE + timedelta(days=nights)
@@ -129,7 +138,8 @@ def follow_switch(
         log.info("most of %s are in segment %s, most of %s in %s", origin, homes[origin], target, homes[target])
         followed = labels.index.intersection(switched)
         followed = followed[(labels[followed] == homes[origin]).to_numpy()]
-        for number, day in enumerate(days_between(switch, last), 1):
+        for number in range(every, nights + 1, every):
+            day = LAST_DAY_BEFORE + timedelta(days=number)
             night = run_again(told, day, night.night)
             before, labels = labels, segments_of(told, night.night)
             active = _active(shop, switch, day).intersection(followed)
