@@ -72,6 +72,8 @@ class EncodeResult:
         Loss on customers who are never trained on.
     epochs : int
         Passes over the windows whose result was kept.
+    passes : int
+        Passes made, those after the best one too.
     windows : int
         Windows of one pass.
     customers : int
@@ -88,6 +90,7 @@ class EncodeResult:
     cold_start_reason: str = ""
     held_out_loss: float | None = None
     epochs: int = 0
+    passes: int = 0
     windows: int = 0
     customers: int = 0
     cutoffs: list[str] = field(default_factory=list)
@@ -206,6 +209,7 @@ def encode_day(
         cold_start_reason,
         training.held_out_loss,
         training.best_epoch,
+        len(training.held_out_losses) - 1,
         training.windows,
         customers,
         cutoffs,
