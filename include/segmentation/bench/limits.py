@@ -10,6 +10,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from segmentation.bench.extract import copy_rows_out
 from segmentation.calendar import day_interval
 from segmentation.catalog import CHECKED, EVENTS, FEATURES, ORDERS, SEGMENTATIONS, WINDOWS
@@ -68,7 +70,11 @@ def aggregate(settings: Settings, day: date, as_of_days: Sequence[date], rows: i
         for table in (EVENTS, ORDERS)
     }
     began = time.perf_counter()
-    config = {"threads": told.threads, "memory_limit": f"{told.memory_limit_gb}GB", "preserve_insertion_order": False}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": told.threads,
+        "memory_limit": f"{told.memory_limit_gb}GB",
+        "preserve_insertion_order": False,
+    }
     with duckdb.connect(config=config) as duck:
         for as_of in as_of_days:
             end = day_interval(as_of, settings.timezone).end
@@ -132,7 +138,7 @@ def _train(encoder: Any, batches: Sequence[tuple[Any, Any]]) -> Limit:
 
     from segmentation.encoder.network import outlook_loss
 
-    chances = [head.kind == "chance" for head in encoder.scale.heads]
+    chances = np.array([head.kind == "chance" for head in encoder.scale.heads])
     encoder.network.compile(
         optimizer=keras.optimizers.Adam(1e-4, global_clipnorm=1.0),
         loss=outlook_loss(chances, encoder.scale.loss_weights()),
