@@ -74,8 +74,8 @@ class FeatureSettings(_Step):
     training_customers: int = Field(
         50_000,
         ge=20,
-        description="customers that the encoder learns from and is judged by, at most; of a larger shop a sample, "
-        "the same every night",
+        description="customers whose past the encoder learns from and segments are judged by, at most; of a larger "
+        "shop a sample, the same every night",
     )
     minimum_history_days: int = Field(28, ge=1, description="days of history a training cut-off needs before it")
     memory_limit_gb: float = Field(4.0, gt=0, description="memory that DuckDB may use, GB")

@@ -109,10 +109,10 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
                 without_order.append(list_no_order(connection, settings, history, day))
                 products = list_products(connection, settings, history, day)
                 _write(lake, lake.path(catalog.FEATURES, day=day), bucket, {"products": products})
-                for place, cutoff in enumerate(cutoffs):
-                    if place == 1 and sample.share < 1:
-                        # the newest cut-off tells what segments are worth, of all customers; older ones only teach
-                        keep_learnt(connection, settings, sample)
+                if cutoffs and sample.share < 1:
+                    # what is past only teaches and judges: more of it than the sample makes neither better
+                    keep_learnt(connection, settings, sample)
+                for cutoff in cutoffs:
                     tables = describe_customers(connection, settings, history, cutoff)
                     tables |= describe_future(connection, settings, history, cutoff)
                     _write(lake, lake.path(catalog.WINDOWS, day=day, cutoff=cutoff.isoformat()), bucket, tables)
