@@ -21,6 +21,8 @@ class Cost:
     ----------
     seconds
         Wall time, imports included, the start of the process not.
+    cpu
+        Seconds of processor time, all threads together: says more than wall time where other work runs beside it.
     peak
         Most memory resident at a time in its process, bytes.
     read, written
@@ -28,6 +30,7 @@ class Cost:
     """
 
     seconds: float
+    cpu: float
     peak: int
     read: int
     written: int
@@ -54,11 +57,11 @@ def work_apart(work: Callable[..., Result], *told: Any) -> tuple[Result, Cost]:
 
 def _measure(work: Callable[..., Result], told: tuple[Any, ...]) -> tuple[Result, Cost]:
     read, written = _file_bytes()
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     result = work(*told)
-    seconds = time.perf_counter() - began
+    seconds, cpu = time.perf_counter() - began, time.process_time() - busy
     read_until, written_until = _file_bytes()
-    return result, Cost(seconds, _peak(), read_until - read, written_until - written)
+    return result, Cost(seconds, cpu, _peak(), read_until - read, written_until - written)
 
 
 def _file_bytes() -> tuple[int, int]:

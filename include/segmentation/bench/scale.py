@@ -199,9 +199,9 @@ def scale_table(found: ScaleBench) -> str:
         f"{rows['customers']:,} customers, {rows['events']:,} events, {rows['orders']:,} orders, "
         f"{rows['order_items']:,} order lines in {found.shop.days} days.",
         "",
-        "| night | step | rows | seconds | rows/s | peak MB | read MB | written MB "
+        "| night | step | rows | seconds | CPU s | rows/s | peak MB | read MB | written MB "
         "| bare limit | its rows/s | share of it |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---|---:|---:|",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|",
     ]
     for night in (FIRST, FOLLOWING):
         measured = [one for one in found.measured if one.night == night]
@@ -218,6 +218,7 @@ def _cells(one: Measured) -> list[str]:
         one.step,
         f"{one.rows:,}",
         f"{one.seconds:.1f}",
+        f"{cost.cpu:.1f}" if cost else "-",
         f"{one.rows / one.seconds:,.0f}",
         *(_sizes(cost.peak, cost.read, cost.written) if cost else "---"),
         *(_beside(one.rows / one.seconds, limit) if limit else "---"),
@@ -233,7 +234,8 @@ def _total(night: str, steps: Sequence[Cost]) -> list[str]:
     sizes = _sizes(
         max(cost.peak for cost in steps), sum(cost.read for cost in steps), sum(cost.written for cost in steps)
     )
-    return [night, "the night", "-", f"{sum(cost.seconds for cost in steps):.1f}", "-", *sizes, "-", "-", "-"]
+    spent = (f"{sum(times):.1f}" for times in ([cost.seconds for cost in steps], [cost.cpu for cost in steps]))
+    return [night, "the night", "-", *spent, "-", *sizes, "-", "-", "-"]
 
 
 def _sizes(*sizes: int) -> list[str]:

@@ -118,7 +118,7 @@ def test_work_apart_tells_its_own_memory_and_bytes(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(bytes(5_000_000))
     size, cost = work_apart(_copy, tmp_path / "in", tmp_path / "out")
     assert size == 5_000_000
-    assert cost.seconds >= 0.1
+    assert cost.seconds >= 0.1 > cost.cpu > 0
     assert 5_000_000 <= cost.read < 10_000_000
     assert 5_000_000 <= cost.written < 6_000_000
     assert cost.peak < len(held), "what this process holds is not counted"
