@@ -130,7 +130,8 @@ class _Nights:
         for name in STEPS:
             step = "hold" if name == "publish" and not handed.publish else name
             (results[name], handed), cost = work_apart(_step, step, asked, warehouse_url, handed)
-            log.info("%s night, %s: %.1f s, at most %.0f MB", night, step, cost.seconds, cost.peak / 1e6)
+            spent = (cost.seconds, cost.cpu, cost.peak / 1e6)
+            log.info("%s night, %s: %.1f s, of processors %.1f s, at most %.0f MB", night, step, *spent)
             rows, parts, limit = self._told_by(name, results, day, handed)
             yield Measured(night, step, rows, cost.seconds, cost, limit)
             for part, sequences, seconds, bare in parts:
