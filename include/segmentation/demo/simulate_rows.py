@@ -69,8 +69,6 @@ class Shop:
     ----------
     customers, products, orders, order_items, events
         Rows of the source tables, sorted by key.
-    sessions
-        Sessions in the events.
     truth
         Columns customer_id and type (a name in `TYPES`).
     """
@@ -80,7 +78,6 @@ class Shop:
     orders: pd.DataFrame
     order_items: pd.DataFrame
     events: pd.DataFrame
-    sessions: int
     truth: pd.DataFrame
 
     @property
@@ -176,7 +173,6 @@ def write_rows(
         orders=orders,
         order_items=items,
         events=frame,
-        sessions=len(sessions.start),
         truth=pd.DataFrame(
             {
                 "customer_id": np.arange(1, customers + 1) + taken.customers,

@@ -162,7 +162,7 @@ def simulate_blocks(
         taken = Taken(
             taken.customers + len(shop.customers),
             taken.orders + len(shop.orders),
-            taken.sessions + shop.sessions,
+            taken.sessions + len(sessions.start),
             taken.events + len(shop.events),
         )
 

@@ -96,7 +96,7 @@ def test_blocks_make_one_shop() -> None:
         assert keys.is_unique, table
         assert len(keys) == keys.max() - keys.min() + 1, table
     events = pd.concat([shop.events for shop in whole])
-    assert events["session_id"].nunique() == sum(shop.sessions for shop in whole)
+    assert events["session_id"].nunique() == sum(shop.events["session_id"].nunique() for shop in whole)
     for shop in whole:
         customers = set(shop.customers["customer_id"])
         assert set(shop.orders["customer_id"]) <= customers
