@@ -561,8 +561,9 @@ def bench_quality(
     write: Annotated[Path | None, typer.Option(help="page whose table is replaced [default: none]")] = None,
 ) -> None:
     """Train every encoder family as of some days and score the segments on the 28 days after each."""
+    from segmentation.bench.marks import write_between_marks
     from segmentation.bench.quality import score_families
-    from segmentation.bench.quality_page import quality_table, write_between_marks
+    from segmentation.bench.quality_page import COMMAND, quality_table
     from segmentation.bench.replay import STATIC_ONLY
     from segmentation.bench.shop import checked_shop
     from segmentation.config import settings
@@ -578,7 +579,7 @@ def bench_quality(
     table = quality_table(scored, default, chosen.evaluate.seed)
     typer.echo(table)
     if write is not None:
-        write_between_marks(write, table)
+        write_between_marks(write, COMMAND, table)
 
 
 @bench.command("stillness")
@@ -692,6 +693,33 @@ def bench_page(
                 typer.echo(line)
         finally:
             postgres.stop(data_dir, mode="immediate")
+
+
+@bench.command("scale")
+def bench_scale(
+    customers: Annotated[int, typer.Option(min=100, help="customers of the simulated shop")] = 20_000,
+    events: Annotated[int, typer.Option(min=1_000, help="events in its clickstream, about")] = 1_000_000,
+    folder: Annotated[Path | None, typer.Option(help="where shop and lake lie meanwhile [default: /tmp]")] = None,
+    write: Annotated[Path | None, typer.Option(help="page whose table is replaced [default: none]")] = None,
+) -> None:
+    """Run a first night and the following one of a large shop, each step beside what the bare tools take."""
+    from tempfile import TemporaryDirectory
+
+    from segmentation.bench.marks import write_between_marks
+    from segmentation.bench.scale import command, run_scale, scale_table
+    from segmentation.config import settings
+    from segmentation.demo import postgres
+
+    with TemporaryDirectory(prefix="segmentation-bench-", dir=folder) as place:
+        data_dir = Path(place) / "data"
+        try:
+            found = run_scale(settings(), postgres.start(data_dir), Path(place) / "home", customers, events)
+        finally:
+            postgres.stop(data_dir, mode="immediate")
+    table = scale_table(found)
+    typer.echo(table)
+    if write is not None:
+        write_between_marks(write, command(customers, events), table)
 
 
 @bench.command("faults")

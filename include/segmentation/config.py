@@ -71,6 +71,12 @@ class FeatureSettings(_Step):
     sequence_length: int = Field(128, ge=8, le=1024, description="T: last events kept per customer")
     horizon_days: int = Field(28, ge=1, le=365, description="days of future that the encoder predicts")
     training_cutoffs: int = Field(6, ge=1, description="cut-offs, one horizon apart, used for a cold start")
+    training_customers: int = Field(
+        50_000,
+        ge=20,
+        description="customers whose past the encoder learns from and segments are judged by, at most; of a larger "
+        "shop a sample, the same every night",
+    )
     minimum_history_days: int = Field(28, ge=1, description="days of history a training cut-off needs before it")
     memory_limit_gb: float = Field(4.0, gt=0, description="memory that DuckDB may use, GB")
     threads: int = Field(2, ge=1, description="threads that DuckDB may use")

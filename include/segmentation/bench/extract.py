@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from segmentation.calendar import day_interval
-from segmentation.catalog import DAILY_TABLES, EXTRACT_ROLE
+from segmentation.catalog import DAILY_TABLES, EXTRACT_ROLE, ORDERS
 from segmentation.config import Settings
 from segmentation.demo.postgres import Server
 from segmentation.demo.source import create_database, create_tables, finish_tables
@@ -125,7 +126,9 @@ def bench_extract(source_url: str, settings: Settings, day: date, repeats: int =
     # one folder for all repeats: a file system is slow to make files just after others were removed
     with tempfile.TemporaryDirectory(dir=settings.home, prefix="bench-") as folder:
         for repeat in range(repeats):
-            copied = _time_copy(source_url, settings, day)
+            started = time.perf_counter()
+            copy_rows_out(source_url, settings, day)
+            copied = time.perf_counter() - started
             home = Path(folder) / str(repeat)
             started = time.perf_counter()
             result = extract_day(settings.model_copy(update={"home": home}), day, source_url, datetime.now(UTC))
@@ -139,33 +142,65 @@ def bench_extract(source_url: str, settings: Settings, day: date, repeats: int =
     )
 
 
-def _time_copy(source_url: str, settings: Settings, day: date) -> float:
-    """Return the seconds that raw COPY takes for the mapped columns of the daily tables up to ``day``."""
+def copy_rows_out(source_url: str, settings: Settings, last: date, first: date | None = None) -> int:
+    """Fetch the mapped columns of the daily tables by raw binary COPY, keep nothing, and return the rows.
+
+    Parameters
+    ----------
+    source_url : str
+        The source.
+    settings : Settings
+        Timezone and ``extract``.
+    last, first : date
+        Business days; without ``first`` from the beginning on.
+    """
     import psycopg2
 
     mapping = load_mapping(settings.extract.mapping)
-    end = quote_time(day_interval(day, settings.timezone).end)
-    started = time.perf_counter()
+    start = quote_time(day_interval(first, settings.timezone).start) if first else ""
+    end = quote_time(day_interval(last, settings.timezone).end)
+    rows = 0
     connection = psycopg2.connect(source_url)
     try:
         with connection.cursor() as cursor:
             for table in DAILY_TABLES:
                 if table in mapping.tables:
-                    command = f"copy ({_plain_query(table, mapping.tables[table], end)}) to stdout (format binary)"
-                    cursor.copy_expert(command, _Counting())
+                    query = _plain_query(table, mapping.tables, start, end)
+                    cursor.copy_expert(f"copy ({query}) to stdout (format binary)", _Counting())
+                    rows += cursor.rowcount
     finally:
         connection.close()
-    return time.perf_counter() - started
+    return rows
 
 
-def _plain_query(table: str, content: TableMapping, end: str) -> str:
-    values = {
+def _plain_query(table: str, tables: Mapping[str, TableMapping], start: str, end: str) -> str:
+    content = tables[table]
+    values = _values(content)
+    relation = f"{quote_name(content.schema_name)}.{quote_name(content.relation_name)}"
+    time_column = TIME_COLUMNS[table]
+    where = ""
+    if time_column in values:
+        where = _between(values[time_column], start, end)
+    elif start:
+        # order lines have no time of their own; of the whole history all of them are read, as the extraction reads
+        # those without an order, too
+        orders = tables[ORDERS]
+        theirs = _values(orders)
+        where = (
+            f" where {values['order_id']} in (select {theirs['order_id']} from "  # noqa: S608 - names are quoted
+            f"{quote_name(orders.schema_name)}.{quote_name(orders.relation_name)}"
+            f"{_between(theirs[TIME_COLUMNS[ORDERS]], start, end)})"
+        )
+    return f"select {', '.join(values.values())} from {relation}{where}"  # noqa: S608 - names are quoted
+
+
+def _values(content: TableMapping) -> dict[str, str]:
+    return {
         column: value.expression if isinstance(value, Expression) else quote_name(value)
         for column, value in content.columns.items()
         if value is not None
     }
-    time_column = TIME_COLUMNS[table]
-    # order lines have no time of their own; all of them are read, as the extraction reads those without an order too
-    until = f" where {values[time_column]} < {end}" if time_column in values else ""
-    relation = f"{quote_name(content.schema_name)}.{quote_name(content.relation_name)}"
-    return f"select {', '.join(values.values())} from {relation}{until}"  # noqa: S608 - names are quoted
+
+
+def _between(column: str, start: str, end: str) -> str:
+    return f" where {f'{column} >= {start} and ' if start else ''}{column} < {end}"

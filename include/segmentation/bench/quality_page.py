@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
 from segmentation.bench.quality import CEILING, Scored, compare_families, summarise_families
 
-#: Lines between which the page is written by the command.
-BEGIN, END = "<!-- segmentation bench quality: begin -->", "<!-- segmentation bench quality: end -->"
+#: Whose marks the page has around the table.
+COMMAND = "segmentation bench quality"
 
 
 def quality_table(scored: Sequence[Scored], default: str, seed: int) -> str:
@@ -55,18 +54,3 @@ def _gap(gaps: pd.DataFrame, name: str, target: str) -> str:
         return "-"
     more, low, high = gaps.loc[name, [target, f"{target}_low", f"{target}_high"]].to_numpy(dtype=float)
     return f"{more:+.3f} ({low:+.3f} to {high:+.3f})"
-
-
-def write_between_marks(page: Path, text: str) -> None:
-    """Put ``text`` in the place of what stands between the marks of a page; the rest is written by hand.
-
-    Raises
-    ------
-    ValueError
-        If the page lacks the marks.
-    """
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} has no lines {BEGIN!r} and {END!r}")
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")

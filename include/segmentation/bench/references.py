@@ -18,6 +18,7 @@ from segmentation.config import Settings
 from segmentation.encoder.registry import Encoder
 from segmentation.encoder.windows import TrainingWindows, together
 from segmentation.evaluate.baselines import KMEANS_RFM, RFM_GRID, baseline_labels
+from segmentation.features.training_sample import TrainingSample
 
 #: What the baselines are called in the table.
 NAMES = {RFM_GRID: "RFM grid", KMEANS_RFM: "K-means on log-RFM"}
@@ -78,8 +79,8 @@ def _boosted(settings: Settings, day: date, encoder: Encoder, features: NDArray[
     folders = [
         folder for cutoff in read_cutoffs(settings.lake, day) for folder in windows.glob(f"cutoff={cutoff}/bucket=*")
     ]
-    share = settings.encoder.held_out_share
-    seen = together([*TrainingWindows(sorted(folders), encoder.preparation, encoder.scale, share, False).shards()])
+    sample = TrainingSample(settings.encoder.held_out_share)
+    seen = together([*TrainingWindows(sorted(folders), encoder.preparation, encoder.scale, sample, False).shards()])
     columns = []
     for q, head in enumerate(encoder.scale.heads):
         if head.name not in _VALUE:

@@ -201,8 +201,11 @@ class Sessions:
     mails: pd.DataFrame  # campaign_sent and campaign_open: customer, campaign, event_type, occurred
 
 
-def draw_people(customers: int, types: int, clock: Clock, rng: np.random.Generator) -> People:
-    """Draw N customers around the means of the first ``types`` planted types; of one type, all are alike and stay."""
+def draw_people(customers: int, types: int, clock: Clock, rng: np.random.Generator, pace: float = 1.0) -> People:
+    """Draw N customers around the means of the first ``types`` planted types; of one type, all are alike and stay.
+
+    They buy and visit ``pace`` times as often as the types say.
+    """
     planted = TYPES[:types]
     shares = np.array([kind.share for kind in planted])
     kind = rng.choice(types, size=customers, p=shares / shares.sum())
@@ -232,9 +235,9 @@ def draw_people(customers: int, types: int, clock: Clock, rng: np.random.Generat
         kind=kind,
         join=join,
         leave=np.maximum(join, 0) + (np.inf if alike else rng.exponential(_LIFETIME_DAYS, customers)),
-        orders_per_day=own("orders", _RATE_SHAPE) / 28,
+        orders_per_day=pace * own("orders", _RATE_SHAPE) / 28,
         lines=own("lines"),
-        visits_per_day=own("visits") / 28,
+        visits_per_day=pace * own("visits") / 28,
         views=own("views"),
         removals=own("removals"),
         promotion_share=own_share("promotion_share"),

@@ -52,6 +52,16 @@ _CHANNEL_NAMES = ("app", "email", "web")
 
 
 @dataclass(frozen=True)
+class Taken:
+    """How many keys of each kind are taken by rows that were written before."""
+
+    customers: int = 0
+    orders: int = 0
+    sessions: int = 0
+    events: int = 0
+
+
+@dataclass(frozen=True)
 class Shop:
     """A simulated shop: one frame per source table, columns as in the contract, and the truth.
 
@@ -91,10 +101,11 @@ def write_rows(
     clock: Clock,
     rng: np.random.Generator,
     consents: np.random.Generator,
+    taken: Taken = Taken(),
 ) -> Shop:
     """Write down what was drawn; only what is left to chance in the writing is drawn here.
 
-    ``rng`` draws lateness and returns, ``consents`` who may be written to.
+    ``rng`` draws lateness and returns, ``consents`` who may be written to; keys go on behind those ``taken``.
     """
     customers = len(people.kind)
     event = _unroll(sessions, clock, rng)
@@ -106,12 +117,13 @@ def write_rows(
     placed[sessions.cycle[event.session[purchase]]] = event.occurred[purchase]
     by_time = np.lexsort((cycles.customer, placed))
     order_number = np.empty(len(placed), np.int64)
-    order_number[by_time] = np.arange(len(placed)) + 100_001
-    orders, items = _order_frames(people, products, cycles, lines, placed, order_number, clock, rng)
+    order_number[by_time] = np.arange(len(placed)) + 100_001 + taken.orders
+    buyer = cycles.customer + 1 + taken.customers
+    orders, items = _order_frames(people, products, cycles, lines, placed, order_number, buyer, clock, rng)
 
     # events of sessions, then the mails of campaigns
     known = sessions.logged_in[event.session]
-    who = np.where(known, sessions.customer[event.session] + 1, 0)
+    who = np.where(known, sessions.customer[event.session] + 1 + taken.customers, 0)
     late = rng.random(len(sessions.start)) < _LATE_SESSIONS
     delay = rng.uniform(2, 40, len(sessions.start))
     delay = np.where(late, 7_200 + np.minimum(rng.exponential(20 * 3_600.0, len(delay)), 9 * 86_400), delay)
@@ -126,10 +138,10 @@ def write_rows(
     codes, words = _properties(event, sessions, products, product, order_number)
     frame = pd.DataFrame(
         {
-            "customer_id": pd.array(np.concatenate([who, mails["customer"] + 1]), dtype="Int64"),
+            "customer_id": pd.array(np.concatenate([who, mails["customer"] + 1 + taken.customers]), dtype="Int64"),
             "session_id": pd.Categorical.from_codes(
                 np.concatenate([event.session, np.full(len(mails), -1)]),
-                pd.Index([f"s{number:08d}" for number in range(len(sessions.start))]),
+                pd.Index([f"s{number:08d}" for number in range(taken.sessions, taken.sessions + len(sessions.start))]),
             ),
             "occurred_at": instants(occurred),
             "event_type": pd.Categorical.from_codes(
@@ -150,20 +162,20 @@ def write_rows(
     frame["product_id"] = pd.array(by_product[np.maximum(shown, 0)], dtype="Int64")
     frame.loc[shown < 0, "product_id"] = pd.NA
     frame = frame.iloc[np.argsort(occurred, kind="stable")].reset_index(drop=True)
-    frame.insert(0, "event_id", np.arange(1, len(frame) + 1))
+    frame.insert(0, "event_id", np.arange(1, len(frame) + 1) + taken.events)
 
     first_seen = np.full(customers + 1, np.iinfo(np.int64).max)
     np.minimum.at(first_seen, sessions.customer[event.session], event.occurred)
     created = np.minimum(clock.utc(people.join * 86_400), first_seen[:-1] - 60_000_000)
     return Shop(
-        customers=_customer_frame(people, created, clock, rng, consents),
+        customers=_customer_frame(people, created, taken.customers, clock, rng, consents),
         products=products.frame,
         orders=orders,
         order_items=items,
         events=frame,
         truth=pd.DataFrame(
             {
-                "customer_id": np.arange(1, customers + 1),
+                "customer_id": np.arange(1, customers + 1) + taken.customers,
                 "type": pd.Categorical.from_codes(people.kind, pd.Index([kind.name for kind in TYPES])),
             }
         ),
@@ -263,6 +275,7 @@ def _order_frames(
     lines: Lines,
     placed: Ints,
     order_number: Ints,
+    buyer: Ints,
     clock: Clock,
     rng: np.random.Generator,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -292,7 +305,7 @@ def _order_frames(
     orders = pd.DataFrame(
         {
             "order_id": order_number,
-            "customer_id": cycles.customer + 1,
+            "customer_id": buyer,
             "ordered_at": instants(placed),
             "status": status,
             "currency": CURRENCY,
@@ -318,12 +331,17 @@ def _order_frames(
 
 
 def _customer_frame(
-    people: People, created: Ints, clock: Clock, rng: np.random.Generator, consents: np.random.Generator
+    people: People,
+    created: Ints,
+    taken: int,
+    clock: Clock,
+    rng: np.random.Generator,
+    consents: np.random.Generator,
 ) -> pd.DataFrame:
     customers = len(created)
     # some change their address or consent at some time
     changed = created + (rng.random(customers) * np.maximum(clock.end - created, 0)).astype(np.int64)
-    numbers = np.arange(1, customers + 1)
+    numbers = np.arange(1, customers + 1) + taken
     return pd.DataFrame(
         {
             "customer_id": numbers,

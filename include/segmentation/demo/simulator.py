@@ -18,6 +18,7 @@ types overlap. The truth lies in schema `simulation` only, which the extract rol
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from segmentation.demo.simulate_behaviour import (
     draw_products,
     draw_sessions,
 )
-from segmentation.demo.simulate_rows import CURRENCY, Shop, write_rows
+from segmentation.demo.simulate_rows import CURRENCY, Shop, Taken, write_rows
 from segmentation.demo.source import SHOP_TABLES, LoadReport, copy_frame, load_source
 from segmentation.errors import InvalidSetting
 
@@ -48,6 +49,7 @@ __all__ = [
     "Shop",
     "load_simulated",
     "simulate",
+    "simulate_blocks",
 ]
 
 FIRST_DAY = date(2025, 1, 1)
@@ -100,6 +102,46 @@ def simulate(
     ...
     segmentation.errors.InvalidSetting: setting types is 4: choose one of 1, 3, 5, 8
     """
+    return next(simulate_blocks(customers, max(customers, 1), seed, types, first_day, last_day, timezone))
+
+
+def simulate_blocks(
+    customers: int,
+    block: int,
+    seed: int = 1,
+    types: int = 5,
+    first_day: date = FIRST_DAY,
+    last_day: date = LAST_DAY,
+    timezone: str = TIMEZONE,
+    pace: float = 1.0,
+) -> Iterator[Shop]:
+    """Simulate a shop that memory need not hold, some customers at a time; the same arguments give the same rows.
+
+    Parameters
+    ----------
+    customers, seed, types, first_day, last_day, timezone
+        As for `simulate`.
+    block : int
+        Customers at a time; only the last block has fewer.
+    pace : float
+        Times that customers buy and visit as often as usual.
+
+    Yields
+    ------
+    Shop
+        The rows of some customers, keys going on from block to block; the products are the same in every block.
+
+    Raises
+    ------
+    InvalidSetting
+        As `simulate` does.
+
+    Examples
+    --------
+    >>> blocks = list(simulate_blocks(50, 20, first_day=date(2025, 3, 1), last_day=date(2025, 3, 31)))
+    >>> [len(shop.customers) for shop in blocks], int(blocks[1].customers["customer_id"].min())
+    ([20, 20, 10], 21)
+    """
     if types not in TYPE_COUNTS:
         raise InvalidSetting("types", types, f"choose one of {', '.join(map(str, TYPE_COUNTS))}")
     if customers < 1:
@@ -107,14 +149,28 @@ def simulate(
     if last_day < first_day:
         raise InvalidSetting("last_day", last_day, f"must not be before first_day, {first_day}")
     clock = Clock(first_day, last_day, timezone)
-    # one stream of random numbers per part: a change in one part leaves the draws of the others alone
-    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(7)]
-    people = draw_people(customers, types, clock, streams[0])
-    catalogue = draw_products(clock, streams[1])
-    cycles = draw_cycles(people, clock, streams[2])
-    lines = draw_lines(cycles, people, catalogue, streams[3])
-    sessions = draw_sessions(cycles, lines, people, clock, streams[4])
-    return write_rows(people, catalogue, cycles, lines, sessions, clock, streams[5], streams[6])
+    catalogue = draw_products(clock, _streams(seed, 0)[1])
+    taken = Taken()
+    for number, start in enumerate(range(0, customers, block)):
+        streams = _streams(seed, number)
+        people = draw_people(min(block, customers - start), types, clock, streams[0], pace)
+        cycles = draw_cycles(people, clock, streams[2])
+        lines = draw_lines(cycles, people, catalogue, streams[3])
+        sessions = draw_sessions(cycles, lines, people, clock, streams[4])
+        shop = write_rows(people, catalogue, cycles, lines, sessions, clock, streams[5], streams[6], taken)
+        yield shop
+        taken = Taken(
+            taken.customers + len(shop.customers),
+            taken.orders + len(shop.orders),
+            taken.sessions + len(sessions.start),
+            taken.events + len(shop.events),
+        )
+
+
+def _streams(seed: int, block: int) -> list[np.random.Generator]:
+    """Return one stream of random numbers per part: a change in one part leaves the draws of the others alone."""
+    root = np.random.SeedSequence((seed, block) if block else seed)
+    return [np.random.default_rng(child) for child in root.spawn(7)]
 
 
 def load_simulated(

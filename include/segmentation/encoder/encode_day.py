@@ -41,12 +41,13 @@ from segmentation.encoder.windows import (
     Customers,
     InputPreparation,
     TrainingWindows,
-    choose,
-    is_held_out,
+    is_learnt_from,
     name_categories,
     read_customers,
+    read_ids,
 )
 from segmentation.errors import MissingInput
+from segmentation.features.training_sample import TrainingSample
 
 if TYPE_CHECKING:
     from segmentation.runs import PublishedNight
@@ -72,6 +73,8 @@ class EncodeResult:
         Loss on customers who are never trained on.
     epochs : int
         Passes over the windows whose result was kept.
+    passes : int
+        Passes made, those after the best one too.
     windows : int
         Windows of one pass.
     customers : int
@@ -88,6 +91,7 @@ class EncodeResult:
     cold_start_reason: str = ""
     held_out_loss: float | None = None
     epochs: int = 0
+    passes: int = 0
     windows: int = 0
     customers: int = 0
     cutoffs: list[str] = field(default_factory=list)
@@ -133,7 +137,9 @@ def encode_day(
     described = lake.path(FEATURES, day=day) / "features.json"
     if not described.exists() or not buckets:
         raise MissingInput("the features", day, "Clear the task `features` of this run first.")
-    cutoffs = sorted(json.loads(described.read_text())["cutoffs"], reverse=True)
+    content = json.loads(described.read_text())
+    cutoffs = sorted(content["cutoffs"], reverse=True)
+    sample = TrainingSample(settings.encoder.held_out_share, content.get("training_share", 1.0))
     windows = {cutoff: _buckets(lake.path(WINDOWS, day=day, cutoff=cutoff)) for cutoff in cutoffs}
     # the features step of a later run removes them: that is no reason to go on as if the shop were young
     if any(len(found) < len(buckets) for found in windows.values()):
@@ -149,15 +155,14 @@ def encode_day(
     with _timed(seconds, "import"):
         start_tensorflow(settings.encoder)
     with _timed(seconds, "prepare"):
-        parent, cold_start_reason = _parent(settings, base, windows[cutoffs[0]])
+        parent, cold_start_reason = _parent(settings, base, windows[cutoffs[0]], sample)
         # bucket by bucket, so that whatever part fits into memory holds every cut-off
         folders = [windows[cutoff][place] for place in range(len(windows[cutoffs[0]])) for cutoff in cutoffs]
-        encoder = parent or _newborn(settings, folders)
+        encoder = parent or _newborn(settings, folders, sample)
         if cold_start_reason:
             logger.info("cold start: %s", cold_start_reason)
         seen, held_out = (
-            TrainingWindows(folders, encoder.preparation, encoder.scale, settings.encoder.held_out_share, apart)
-            for apart in (False, True)
+            TrainingWindows(folders, encoder.preparation, encoder.scale, sample, apart) for apart in (False, True)
         )
     sequence_length = settings.features.sequence_length
     training = train(
@@ -206,6 +211,7 @@ def encode_day(
         cold_start_reason,
         training.held_out_loss,
         training.best_epoch,
+        len(training.held_out_losses) - 1,
         training.windows,
         customers,
         cutoffs,
@@ -248,7 +254,9 @@ def _longest_tenure(folder: Path) -> int:
     return round(tenure.as_py() or 0)
 
 
-def _parent(settings: Settings, base: PublishedNight | None, newest: list[Path]) -> tuple[Encoder | None, str]:
+def _parent(
+    settings: Settings, base: PublishedNight | None, newest: list[Path], sample: TrainingSample
+) -> tuple[Encoder | None, str]:
     """Load the model to go on from, or say in words why there is none."""
     if base is None:
         return None, "no earlier published night"
@@ -256,15 +264,15 @@ def _parent(settings: Settings, base: PublishedNight | None, newest: list[Path])
     if reason:
         return None, reason
     parent = load_encoder(settings.models, base.model_version)
-    reason = _new_behaviour(settings, parent, newest)
+    reason = _new_behaviour(settings, parent, newest, sample)
     return (None, reason) if reason else (parent, "")
 
 
-def _new_behaviour(settings: Settings, parent: Encoder, newest: list[Path]) -> str:
+def _new_behaviour(settings: Settings, parent: Encoder, newest: list[Path], sample: TrainingSample) -> str:
     """Say what customers do now that the parent has no head for; '' if nothing."""
     known = {head.name for head in parent.scale.heads}
     unknown = [head for head in BEHAVIOUR_HEADS if head.name not in known]
-    customers = _sample(newest, parent.preparation.categories, settings)
+    customers = _sample(newest, parent.preparation.categories, settings, sample)
     targets = np.concatenate([parent.preparation.raw_targets(block, unknown) for block in customers])
     # twice the share that a cold start asks for, so that a head on the border does not cost the lineage
     found = [head.name for q, head in enumerate(unknown) if can_be_foreseen(targets[:, q], share=2 * MINIMUM_SHARE)]
@@ -273,10 +281,10 @@ def _new_behaviour(settings: Settings, parent: Encoder, newest: list[Path]) -> s
     return f"the last model knows nothing of: {', '.join(found)}" if found else ""
 
 
-def _newborn(settings: Settings, folders: list[Path]) -> Encoder:
+def _newborn(settings: Settings, folders: list[Path], sample: TrainingSample) -> Encoder:
     """Fit vocabulary, preparation and heads on training customers and build an untrained network."""
     categories = name_categories(folders, settings.encoder.categories)
-    customers = _sample(folders, categories, settings)
+    customers = _sample(folders, categories, settings, sample)
     preparation = InputPreparation.fit(customers, categories, settings.features.sequence_length)
     candidates = (*BEHAVIOUR_HEADS, *taste_heads(categories))
     targets = np.concatenate([preparation.raw_targets(block, candidates) for block in customers])
@@ -285,13 +293,14 @@ def _newborn(settings: Settings, folders: list[Path]) -> Encoder:
     return Encoder(schema, preparation, scale, new_network(schema, preparation, scale), {})
 
 
-def _sample(folders: list[Path], categories: tuple[str, ...], settings: Settings) -> list[Customers]:
+def _sample(
+    folders: list[Path], categories: tuple[str, ...], settings: Settings, sample: TrainingSample
+) -> list[Customers]:
     """Read windows of training customers, as many as fit into memory."""
     blocks: list[Customers] = []
     for folder in folders:
-        block = read_customers(folder, categories, settings.features.sequence_length)
-        side = is_held_out(block.customer_ids.tolist(), settings.encoder.held_out_share)
-        blocks.append(choose(block, np.flatnonzero(~side)))
+        rows = np.flatnonzero(is_learnt_from(read_ids(folder), sample))
+        blocks.append(read_customers(folder, categories, settings.features.sequence_length, rows))
         if sum(len(block.customer_ids) for block in blocks) >= WINDOWS_IN_MEMORY:
             break
     return blocks

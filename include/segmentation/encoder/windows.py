@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from segmentation.encoder.heads import Head, HeadScale, raw_targets
 from segmentation.encoder.timelines import SCALED, Timelines, padded_lengths, read_timelines
+from segmentation.features.training_sample import TrainingSample, places
 
 if TYPE_CHECKING:
     from segmentation.features.prepare import FeaturePreparation
@@ -47,9 +48,17 @@ def is_held_out(customer_ids: Sequence[str], share: float) -> npt.NDArray[np.boo
     >>> float(is_held_out([str(number) for number in range(10_000)], 0.2).mean())
     0.2057
     """
-    hashes = (hashlib.md5(key.encode(), usedforsecurity=False).digest() for key in customer_ids)
-    places = [int.from_bytes(digest[:8], "big") for digest in hashes]
-    return np.array([place < share * 2.0**64 for place in places], dtype=bool)
+    return np.array([place < share * 2.0**64 for place in places(customer_ids)], dtype=bool)
+
+
+def is_learnt_from(
+    customer_ids: Sequence[str], sample: TrainingSample, held_out: bool = False
+) -> npt.NDArray[np.bool_]:
+    """Tell which of B customers are of the sample, and of the side that is trained on or of the one held out."""
+    side = is_held_out(customer_ids, sample.held_out_share) == held_out
+    if sample.share >= 1.0:
+        return side
+    return side & np.array([sample.holds(place) for place in places(customer_ids)], dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,9 @@ class Customers:
     next_shares: npt.NDArray[np.float64]
 
 
-def read_customers(folder: Path, categories: Sequence[str], sequence_length: int) -> Customers:
+def read_customers(
+    folder: Path, categories: Sequence[str], sequence_length: int, chosen: Rows | None = None
+) -> Customers:
     """Read one bucket of features, or of a training window.
 
     Parameters
@@ -90,6 +101,8 @@ def read_customers(folder: Path, categories: Sequence[str], sequence_length: int
         The C named categories.
     sequence_length : int
         T.
+    chosen : array of int, shape (N,), optional
+        Rows of ``static``; everybody by default.
 
     Raises
     ------
@@ -97,13 +110,16 @@ def read_customers(folder: Path, categories: Sequence[str], sequence_length: int
         If the files of the folder are not about the same customers.
     """
     static = pd.read_parquet(folder / "static.parquet", partitioning=None)
+    some = chosen is not None
+    if chosen is not None:
+        static = static.iloc[chosen].reset_index(drop=True)
     ids = static.pop("customer_id").astype(str).to_numpy(dtype=object)
-    timelines = read_timelines(_read_aligned(folder / "timeline.parquet", ids), categories, sequence_length)
+    timelines = read_timelines(_read_aligned(folder / "timeline.parquet", ids, some), categories, sequence_length)
     past = _category_table(folder / "categories.parquet", ids, categories, ("spend_share", "product_view_share"))
     targets = None
     next_shares = np.full((len(ids), len(categories)), np.nan)
     if (folder / "targets.parquet").exists():
-        table = _read_aligned(folder / "targets.parquet", ids)
+        table = _read_aligned(folder / "targets.parquet", ids, some)
         targets = table.drop_columns(["customer_id"]).to_pandas()
         next_shares = _next_shares(folder / "target_categories.parquet", ids, categories)
     return Customers(ids, static, np.concatenate(past, axis=1), timelines, targets, next_shares)
@@ -239,9 +255,9 @@ class InputPreparation:
         """F: static features as the network gets them, category shares included."""
         return len(self.features.names) + len(self.share_mean)
 
-    def read(self, folder: Path) -> Customers:
-        """Read one bucket with this model's vocabulary."""
-        return read_customers(folder, self.categories, self.sequence_length)
+    def read(self, folder: Path, chosen: Rows | None = None) -> Customers:
+        """Read one bucket, or the chosen rows of it, with this model's vocabulary."""
+        return read_customers(folder, self.categories, self.sequence_length, chosen)
 
     def apply(self, customers: Customers, scale: HeadScale) -> Inputs:
         """Turn customers into inputs, and their future into training targets (NaN where it is still to come)."""
@@ -339,8 +355,8 @@ class TrainingWindows:
         Buckets of the training windows.
     preparation : InputPreparation
     scale : HeadScale
-    held_out_share : float
-        Share of customers that are held out.
+    sample : TrainingSample
+        Who is held out, and who of either side is read.
     held_out : bool
         Which of the two sides to read.
     """
@@ -350,15 +366,15 @@ class TrainingWindows:
         folders: Sequence[Path],
         preparation: InputPreparation,
         scale: HeadScale,
-        held_out_share: float,
+        sample: TrainingSample,
         held_out: bool,
     ) -> None:
         self._preparation, self._scale = preparation, scale
-        self._held_out_share, self._held_out = held_out_share, held_out
+        self._sample, self._held_out = sample, held_out
         self._shards: list[list[Path]] = []
         self._sizes: list[int] = []
         for folder in folders:
-            customers = self._side(_read_ids(folder)).sum()
+            customers = self._side(read_ids(folder)).sum()
             if not self._shards or self._sizes[-1] + customers > WINDOWS_IN_MEMORY:
                 self._shards.append([])
                 self._sizes.append(0)
@@ -389,22 +405,25 @@ class TrainingWindows:
             yield shard
 
     def _inputs(self, folder: Path) -> Inputs:
-        customers = self._preparation.read(folder)
-        side = self._side(customers.customer_ids.tolist())
-        return self._preparation.apply(choose(customers, np.flatnonzero(side)), self._scale)
+        rows = np.flatnonzero(self._side(read_ids(folder)))
+        return self._preparation.apply(self._preparation.read(folder, rows), self._scale)
 
     def _side(self, customer_ids: Sequence[str]) -> npt.NDArray[np.bool_]:
-        return is_held_out(customer_ids, self._held_out_share) == self._held_out
+        return is_learnt_from(customer_ids, self._sample, self._held_out)
 
 
-def _read_ids(folder: Path) -> list[str]:
+def read_ids(folder: Path) -> list[str]:
+    """Read who is in a bucket, in the order of its files."""
     table = pq.read_table(folder / "static.parquet", columns=["customer_id"], partitioning=None)
     return [str(key) for key in table["customer_id"].to_pylist()]
 
 
-def _read_aligned(path: Path, ids: npt.NDArray[np.object_]) -> pa.Table:
-    """Read a file with one row per customer in the order of ``ids``."""
+def _read_aligned(path: Path, ids: npt.NDArray[np.object_], some: bool) -> pa.Table:
+    """Read a file with one row per customer in the order of ``ids``; ``some`` = it may hold others, too."""
     table = pq.read_table(path, partitioning=None)
+    if some:
+        # before anything else is made of them: of a large shop few are wanted
+        table = table.filter(pc.is_in(table["customer_id"].cast(pa.string()), pa.array(ids, pa.string())))
     names = table["customer_id"].cast(pa.string()).to_pandas().to_numpy(dtype=object)
     if np.array_equal(names, ids):
         return table

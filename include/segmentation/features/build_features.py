@@ -21,7 +21,8 @@ from segmentation.features.as_of import (
     list_no_order,
     list_products,
 )
-from segmentation.features.history import load_bucket, open_database, spread_history
+from segmentation.features.history import keep_learnt, load_bucket, open_database, spread_history
+from segmentation.features.training_sample import TrainingSample
 from segmentation.lake import Lake
 
 #: Cut-offs that a fine-tune of yesterday's model needs.
@@ -97,6 +98,7 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
             if history.first_order is None:
                 raise TooLittleHistory(day)
             cutoffs = choose_cutoffs(settings, day, history.first_order, warm)
+            sample = training_sample(settings, history.customers)
             customers, without_order = 0, []
             for bucket in range(settings.features.buckets):
                 load_bucket(connection, settings, history, bucket)
@@ -107,6 +109,9 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
                 without_order.append(list_no_order(connection, settings, history, day))
                 products = list_products(connection, settings, history, day)
                 _write(lake, lake.path(catalog.FEATURES, day=day), bucket, {"products": products})
+                if cutoffs and sample.share < 1:
+                    # what is past only teaches and judges: more of it than the sample makes neither better
+                    keep_learnt(connection, settings, sample)
                 for cutoff in cutoffs:
                     tables = describe_customers(connection, settings, history, cutoff)
                     tables |= describe_future(connection, settings, history, cutoff)
@@ -127,11 +132,24 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
             "customers_without_order": no_order.num_rows,
             "buckets": settings.features.buckets,
             "cutoffs": names,
+            "training_share": sample.share,
             "inputs_version": inputs_version,
         },
         lake.path(catalog.FEATURES, day=day) / "features.json",
     )
     return FeaturesResult(day.isoformat(), customers, no_order.num_rows, names, time.monotonic() - started)
+
+
+def training_sample(settings: Settings, customers: int) -> TrainingSample:
+    """Choose whom a shop of so many customers is learnt from.
+
+    Examples
+    --------
+    >>> training_sample(Settings(), 20_000).share, training_sample(Settings(), 1_000_000).share
+    (1.0, 0.05)
+    """
+    share = min(settings.features.training_customers / max(customers, 1), 1.0)
+    return TrainingSample(settings.encoder.held_out_share, share)
 
 
 def choose_cutoffs(settings: Settings, day: date, first_order: datetime, warm: bool) -> list[date]:

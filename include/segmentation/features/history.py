@@ -19,6 +19,7 @@ from segmentation.calendar import day_interval
 from segmentation.config import Settings
 from segmentation.errors import LakeFull, MissingInput
 from segmentation.features.queries import bind, query, run
+from segmentation.features.training_sample import TrainingSample
 from segmentation.rates.conversion import checked_rates, open_conversion
 
 if TYPE_CHECKING:
@@ -41,12 +42,15 @@ class History:
         When the first event of a known customer happened; None if there is none.
     items_known : bool
         Whether any order has lines.
+    customers : int
+        Customers with an order, void ones included.
     """
 
     folder: Path
     first_order: datetime | None
     first_event: datetime | None
     items_known: bool
+    customers: int = 0
 
     def files(self, table: str, bucket: int) -> list[str]:
         """List the files of one table's bucket; a bucket without rows has none."""
@@ -140,6 +144,7 @@ def spread_history(connection: duckdb.DuckDBPyConnection, settings: Settings, da
         first_order=_first(connection, "find_first_order", scratch / "orders", {"void": void, "end": end}),
         first_event=_first(connection, "find_first_event", scratch / "events", {}),
         items_known=_bucket_files(scratch / "items", "*") != [],
+        customers=_first(connection, "count_customers", scratch / "orders", {}) or 0,
     )
 
 
@@ -161,6 +166,27 @@ def load_bucket(connection: duckdb.DuckDBPyConnection, settings: Settings, histo
     for table in _SPREAD:
         if files := history.files(table, bucket):
             run(connection, f"insert_{table}", {"files": files})
+    _describe_bucket(connection, settings)
+
+
+def keep_learnt(connection: duckdb.DuckDBPyConnection, settings: Settings, sample: TrainingSample) -> None:
+    """Leave in the loaded bucket only the customers of a sample.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The database, with a bucket loaded.
+    settings : Settings
+        All settings.
+    sample : TrainingSample
+        Whom to leave.
+    """
+    run(connection, "find_learnt", sample.hex_bounds)
+    run(connection, "keep_learnt", {})
+    _describe_bucket(connection, settings)
+
+
+def _describe_bucket(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     run(connection, "describe_orders", {"timezone": settings.timezone})
     for name in ("number_customers", "number_products", "describe_lines"):
         run(connection, name, {})
@@ -181,9 +207,9 @@ def _bucket_files(folder: Path, bucket: str) -> list[str]:
     return sorted(str(path) for path in folder.glob(f"bucket={bucket}/*.parquet"))
 
 
-def _first(connection: duckdb.DuckDBPyConnection, name: str, folder: Path, values: dict[str, Any]) -> datetime | None:
+def _first(connection: duckdb.DuckDBPyConnection, name: str, folder: Path, values: dict[str, Any]) -> Any:
+    """Return the one value of a query over all buckets of a table; None if there are none."""
     files = _bucket_files(folder, "*")
     if not files:
         return None
-    found: datetime | None = connection.execute(query(name), {"files": files, **values}).fetchall()[0][0]
-    return found
+    return connection.execute(query(name), {"files": files, **values}).fetchall()[0][0]

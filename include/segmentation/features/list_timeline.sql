@@ -19,11 +19,15 @@ entry as (
     from bucket_events
     where occurred_at < $end and event_type <> 'purchase'
 ),
--- one row per entry that is kept, counted from the newest
+-- one row per entry that is kept, counted from the newest, with when the one before it happened
 newest as (
-    select *, row_number() over (partition by customer_id order by happened_at desc, kind desc, length(key) desc, key desc) as age
+    select
+        *,
+        row_number() over newest_first as age,
+        lead(happened_at) over newest_first as previous_at
     from entry
     where customer_id in (select customer_id from buyers)
+    window newest_first as (partition by customer_id order by happened_at desc, kind desc, length(key) desc, key desc)
     qualify age <= $length
 )
 
@@ -33,9 +37,12 @@ select
     category,
     cast(log_amount as float) as log_amount,
     cast(discount_share as float) as discount_share,
-    cast(coalesce(
-        ln(1 + (epoch_us(happened_at) - epoch_us(lag(happened_at) over (partition by customer_id order by age desc))) / 3600e6), 0
-    ) as float) as log_hours_since_previous,
+    -- nothing is before the oldest entry that is kept
+    cast(case
+        when previous_at is not null and age < $length
+            then ln(1 + (epoch_us(happened_at) - epoch_us(previous_at)) / 3600e6)
+        else 0
+    end as float) as log_hours_since_previous,
     cast(isodow(local_at) - 1 as tinyint) as day_of_week,
     cast(hour(local_at) as tinyint) as hour,
     cast((epoch_us($end) - epoch_us(happened_at)) / 86400e6 as float) as days_before

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
+from segmentation.bench.marks import marks, write_between_marks
 from segmentation.bench.quality import (
     AVERAGE,
     CEILING,
@@ -20,7 +21,7 @@ from segmentation.bench.quality import (
     score_stillness,
     summarise_families,
 )
-from segmentation.bench.quality_page import BEGIN, END, quality_table, write_between_marks
+from segmentation.bench.quality_page import COMMAND, quality_table
 from segmentation.bench.references import BASELINES
 from segmentation.bench.replay import STATIC_ONLY
 from segmentation.calendar import business_day_of
@@ -72,12 +73,13 @@ def test_families_and_nights_are_scored_on_the_future(checked_lake: tuple, small
 
 def test_the_page_keeps_what_was_written_by_hand(tmp_path: Path) -> None:
     page = tmp_path / "QUALITY.md"
-    page.write_text(f"# Quality\n\n{BEGIN}\nold\n{END}\nby hand\n")
-    write_between_marks(page, "| new |")
-    assert page.read_text() == f"# Quality\n\n{BEGIN}\n\n| new |\n\n{END}\nby hand\n"
+    begin, end = marks(COMMAND)
+    page.write_text(f"# Quality\n\n{begin}\nold\n{end}\nby hand\n")
+    write_between_marks(page, COMMAND, "| new |")
+    assert page.read_text() == f"# Quality\n\n{begin}\n\n| new |\n\n{end}\nby hand\n"
     page.write_text("no marks")
     with pytest.raises(ValueError, match="has no lines"):
-        write_between_marks(page, "| new |")
+        write_between_marks(page, COMMAND, "| new |")
 
 
 def test_moves_that_go_back_within_a_week_count_as_undone() -> None:

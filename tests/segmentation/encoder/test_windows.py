@@ -15,8 +15,10 @@ from segmentation.config import Settings
 from segmentation.encoder import windows
 from segmentation.encoder.heads import BEHAVIOUR_HEADS, HeadScale, taste_heads
 from segmentation.encoder.windows import InputPreparation, TrainingWindows, choose, name_categories, read_customers
+from segmentation.features.training_sample import TrainingSample
 
 DAY = date(2026, 3, 31)
+EVERYBODY = TrainingSample(held_out_share=0.2)
 
 
 @pytest.fixture
@@ -52,18 +54,31 @@ def _passed(source: TrainingWindows, seed: int | None = None) -> list[tuple[floa
 
 
 def test_sides_share_no_customer_and_miss_none(folders: list[Path], fitted: tuple[InputPreparation, HeadScale]) -> None:
-    seen, apart = (TrainingWindows(folders, *fitted, 0.2, held_out) for held_out in (False, True))
+    seen, apart = (TrainingWindows(folders, *fitted, EVERYBODY, held_out) for held_out in (False, True))
     assert len(seen) + len(apart) == 2 * 300
     assert 0.1 < len(apart) / 600 < 0.3
     assert not set(_passed(seen)) & set(_passed(apart))
 
 
+def test_a_sample_is_some_of_either_side_with_their_own_windows(
+    folders: list[Path], fitted: tuple[InputPreparation, HeadScale]
+) -> None:
+    for held_out in (False, True):
+        whole = TrainingWindows(folders, *fitted, EVERYBODY, held_out)
+        some, more = (TrainingWindows(folders, *fitted, TrainingSample(0.2, share), held_out) for share in (0.3, 0.6))
+        assert 0.15 < len(some) / len(whole) < 0.45
+        assert set(_passed(some)) < set(_passed(more)) < set(_passed(whole))
+        assert len(_passed(some)) == len(some)
+        # a customer is in it with every cut-off, or with none
+        assert len(some) % 2 == 0
+
+
 def test_shards_change_the_memory_needed_and_nothing_else(
     folders: list[Path], fitted: tuple[InputPreparation, HeadScale], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = TrainingWindows(folders, *fitted, 0.2, held_out=False)
+    whole = TrainingWindows(folders, *fitted, EVERYBODY, held_out=False)
     monkeypatch.setattr(windows, "WINDOWS_IN_MEMORY", 130)
-    cut = TrainingWindows(folders, *fitted, 0.2, held_out=False)
+    cut = TrainingWindows(folders, *fitted, EVERYBODY, held_out=False)
     assert len(list(cut.shards())) == len(folders)
     assert sorted(_passed(cut)) == sorted(_passed(whole)) == sorted(_passed(whole, seed=1))
     assert _passed(whole, seed=1) == _passed(whole, seed=1) != _passed(whole, seed=2)

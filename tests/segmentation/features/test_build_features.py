@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from segmentation.catalog import EVENT_TYPES
+from segmentation.clusters.inputs import read_no_order
 from segmentation.errors import MissingInput, MissingRate, TooLittleHistory
 from segmentation.features.as_of import (
     CATEGORIES_SCHEMA,
@@ -25,6 +26,7 @@ from segmentation.features.as_of import (
     TIMELINE_SCHEMA,
 )
 from segmentation.features.build_features import build_features
+from segmentation.features.training_sample import TrainingSample, places
 from segmentation.runs import inputs_version
 
 DAY = date(2026, 3, 31)
@@ -558,6 +560,28 @@ def test_a_cutoff_is_what_the_day_itself_would_have_been(new_shop: NewShop, read
     build_features(shop.settings, cutoff, warm=True)
     for name, table in window.items():
         pd.testing.assert_frame_equal(table, read(shop, name, cutoff))
+
+
+def test_a_large_shop_is_learnt_from_a_sample(new_shop: NewShop, read: Read) -> None:
+    small, large = (new_shop(key=pa.int64(), name=f"learnt-{n}", training_customers=n) for n in (50_000, 30))
+    for shop in (small, large):
+        busy_shop(shop)
+        shop.write(DAY)
+        cutoffs = [date.fromisoformat(cutoff) for cutoff in build_features(shop.settings, DAY, warm=False).cutoffs]
+    described = large.settings.lake.path("features", day=DAY) / "features.json"
+    share = json.loads(described.read_text())["training_share"]
+    assert share == pytest.approx(30 / 90)
+    sample = TrainingSample(large.settings.encoder.held_out_share, share)
+    # what is said of everybody is said of everybody
+    for name in ("static", "timeline", "categories", "channels", "products"):
+        pd.testing.assert_frame_equal(read(large, name, DAY), read(small, name, DAY))
+    assert read_no_order(large.settings.lake, DAY) == read_no_order(small.settings.lake, DAY) != []
+    for name in ("static", "timeline", "categories", "targets", "target_categories"):
+        for cutoff in cutoffs:
+            whole, part = read(small, name, DAY, cutoff), read(large, name, DAY, cutoff)
+            learnt = [sample.holds(place) for place in places(whole.index)]
+            pd.testing.assert_frame_equal(part, whole[learnt])
+            assert 0 < len(part) < 0.6 * len(whole)
 
 
 def test_the_number_of_buckets_changes_nothing_but_the_files(new_shop: NewShop, read: Read) -> None:

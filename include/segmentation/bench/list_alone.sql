@@ -1,0 +1,14 @@
+-- The bare limit of the features step, second half: the last $length events of each customer of one bucket as a list.
+-- Grain: customer. Interval: before $end.
+with
+-- one row per customer
+timeline as (
+    select
+        customer_id,
+        max_by({'at': occurred_at, 'type': event_type, 'channel': channel}, occurred_at, $length) as entries
+    from read_parquet($events, hive_partitioning = false)
+    where occurred_at < $end and customer_id is not null and hash(customer_id) % $buckets = $bucket
+    group by customer_id
+)
+
+select count(*), sum(len(entries)) from timeline
