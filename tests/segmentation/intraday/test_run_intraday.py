@@ -221,7 +221,10 @@ def test_the_next_night_replaces_the_labels_and_counts_those_it_contradicts(morn
     labels = morning.rows("select count(*) from marts.customer_segments where source = 'intraday'")[0][0]
     after = day_interval(morning.today, morning.settings.timezone).end + timedelta(hours=4)
     urls = morning.shop_url, morning.warehouse_url
-    assert run_night(morning.settings, morning.today, *urls, now=after, accept_unusual_day=True).published
+    # so eventful a day would be held for its amounts
+    lenient = morning.settings.evaluate.model_copy(update={"drift_limit": 100.0})
+    settings = morning.settings.model_copy(update={"evaluate": lenient})
+    assert run_night(settings, morning.today, *urls, now=after, accept_unusual_day=True).published
     assert morning.rows("select distinct source, as_of_time, provisional from marts.customer_segments") == [
         ("night", None, False)
     ]
