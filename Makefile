@@ -30,7 +30,7 @@ stop: ## end what make demo started
 	@if [ -x $(BIN)/segmentation ]; then $(BIN)/segmentation stop; else echo "Nothing was started here."; fi
 
 test: .venv/installed lint lock-check ## everything: lint, types, lock file, unit, integration and end-to-end tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 lint: .venv/installed ## ruff (incl. its Airflow and docstring rules) and mypy
 	@$(BIN)/ruff check .

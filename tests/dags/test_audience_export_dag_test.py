@@ -17,8 +17,6 @@ from segmentation.config import Settings, settings
 from segmentation.demo.postgres import Server
 
 # one process for all that needs Airflow's database: making it takes a while
-pytestmark = pytest.mark.xdist_group("airflow")
-
 TOKEN = "t0p-secret-token"
 
 

@@ -22,7 +22,7 @@ from segmentation.demo.postgres import WAREHOUSE_DATABASE, free_port
 from segmentation.demo.simulator import load_simulated
 from segmentation.demo.stack import Api, Stack
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(1500), pytest.mark.xdist_group("live")]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(1500)]
 
 DAYS = [date(2026, 6, 10), date(2026, 6, 11), date(2026, 6, 12)]
 TASKS = ("wait_for_source", "extract", "validate", "features", "encode", "cluster", "evaluate", "approve", "publish")

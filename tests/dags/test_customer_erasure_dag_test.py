@@ -15,8 +15,6 @@ from segmentation.demo.postgres import Server
 from segmentation.erasure.requests import request_erasure
 
 # one process for all that needs Airflow's database: making it takes a while
-pytestmark = pytest.mark.xdist_group("airflow")
-
 CUSTOMER = "customer-4711"
 
 

@@ -21,7 +21,7 @@ from segmentation.demo.postgres import WAREHOUSE_DATABASE, free_port
 from segmentation.demo.simulator import load_simulated
 from segmentation.demo.stack import Api, Stack
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(1500), pytest.mark.xdist_group("live")]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(1500)]
 
 FIRST, HELD, NEXT = date(2026, 6, 10), date(2026, 6, 14), date(2026, 6, 15)
 # a place where it is about noon: the night before is late there

@@ -12,10 +12,8 @@ from segmentation.catalog import HOUSEKEEPING_DAG, PUBLISH_ROLE
 from segmentation.config import Settings, settings
 from segmentation.demo.postgres import Server
 
+
 # one process for all that needs Airflow's database: making it takes a while
-pytestmark = pytest.mark.xdist_group("airflow")
-
-
 @pytest.fixture
 def old_file(
     make_settings: Callable[..., Settings],

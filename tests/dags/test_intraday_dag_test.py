@@ -16,7 +16,7 @@ from segmentation.demo.simulator import load_simulated
 from segmentation.night import run_night
 
 # one process for all that needs Airflow's database: making it takes a while
-pytestmark = [pytest.mark.xdist_group("airflow"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 QUICK = {
     "FEATURES__TRAINING_CUTOFFS": "1",

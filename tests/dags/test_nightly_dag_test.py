@@ -22,8 +22,6 @@ from segmentation.config import settings
 from segmentation.demo.postgres import Server
 
 # one process for all that needs Airflow's database: making it takes a while
-pytestmark = pytest.mark.xdist_group("airflow")
-
 DAY = date(2026, 6, 20)
 WEEK_LATER = date(2026, 6, 27)
 TASKS = ("wait_for_source", "extract", "validate", "features", "encode", "cluster", "evaluate", "approve", "publish")

@@ -18,8 +18,6 @@ from segmentation.demo.postgres import Server
 from segmentation.warehouse import alerts, runs
 from segmentation_airflow.alerts import compose, send, tell_if_late
 
-pytestmark = pytest.mark.xdist_group("airflow")
-
 DAY = date(2026, 6, 20)
 RUN = "scheduled__2026-06-21"
 

@@ -12,8 +12,6 @@ from fastapi.testclient import TestClient
 from segmentation.config import settings
 from segmentation_airflow.data_docs import URL_PREFIX, find_page
 
-pytestmark = pytest.mark.xdist_group("airflow")
-
 DAY = "2017-10-01"
 
 

@@ -19,8 +19,6 @@ from segmentation_airflow.links import SEGMENTS_PREFIX
 
 from ..segmentation.pages.conftest import HOSTILE, LAST, Shop, fill_later_tables, pages, shop  # noqa: F401 (fixtures)
 
-pytestmark = pytest.mark.xdist_group("airflow")
-
 READER_PATHS = [
     "/",
     "/map",

@@ -28,7 +28,6 @@ from segmentation.errors import MissingInput
 from segmentation.runs import PublishedNight
 from segmentation.warehouse import models
 
-pytestmark = pytest.mark.xdist_group("encoder")
 DAY = date(2026, 3, 31)
 MakeSettings = Callable[..., Settings]
 WriteWorld = Callable[..., None]

@@ -12,7 +12,6 @@ from segmentation.encoder.network import build_network, outlook_loss
 from segmentation.encoder.runtime import start_tensorflow
 from segmentation.encoder.timelines import NUMBERS
 
-pytestmark = pytest.mark.xdist_group("encoder")
 B, T, E, F, H, Q = 5, 16, len(NUMBERS), 7, 8, 3
 
 

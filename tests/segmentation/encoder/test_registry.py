@@ -26,7 +26,6 @@ from segmentation.encoder.windows import InputPreparation
 from segmentation.errors import DamagedModel
 from segmentation.features.prepare import FeaturePreparation
 
-pytestmark = pytest.mark.xdist_group("encoder")
 DAY = date(2026, 3, 31)
 
 
