@@ -31,6 +31,7 @@ def fresh_server(tmp_path: Path) -> Iterator[Server]:
     postgres.stop(data_dir, mode="immediate")
 
 
+@pytest.mark.timeout(1500)
 def test_two_nights_of_a_small_shop_are_told_step_by_step(
     make_settings: Callable[..., Settings], fresh_server: Server, tmp_path: Path
 ) -> None:
