@@ -479,20 +479,14 @@ def bench_extract(
     repeats: Annotated[int, typer.Option(min=1, help="runs of each way; the medians are compared")] = 3,
 ) -> None:
     """Time the extraction beside raw binary COPY of the same rows, on an embedded Postgres."""
-    from tempfile import TemporaryDirectory
-
     from segmentation.bench.extract import bench_extract as measure
     from segmentation.bench.extract import make_bench_source
-    from segmentation.demo import postgres
+    from segmentation.demo.postgres import temporary_server
 
-    with TemporaryDirectory(prefix="segmentation-bench-") as folder:
-        data_dir = Path(folder) / "data"
-        try:
-            url, day = make_bench_source(postgres.start(data_dir), rows)
-            for line in measure(url, Settings(home=Path(folder) / "home"), day, repeats).lines():
-                typer.echo(line)
-        finally:
-            postgres.stop(data_dir, mode="immediate")
+    with temporary_server() as (server, folder):
+        url, day = make_bench_source(server, rows)
+        for line in measure(url, Settings(home=folder / "home"), day, repeats).lines():
+            typer.echo(line)
 
 
 @bench.command("intraday")
@@ -502,18 +496,11 @@ def bench_intraday(
     runs: Annotated[int, typer.Option(min=1, help="runs within the day, a quarter of an hour apart")] = 3,
 ) -> None:
     """Time the labels within the day after a night of a simulated shop, part by part."""
-    from tempfile import TemporaryDirectory
-
     from segmentation.bench.intraday import time_intraday
-    from segmentation.demo import postgres
+    from segmentation.demo.postgres import temporary_server
 
-    with TemporaryDirectory(prefix="segmentation-bench-") as folder:
-        data_dir = Path(folder) / "data"
-        try:
-            server = postgres.start(data_dir)
-            timed = time_intraday(Settings(home=Path(folder) / "home"), server, customers, changed, runs)
-        finally:
-            postgres.stop(data_dir, mode="immediate")
+    with temporary_server() as (server, folder):
+        timed = time_intraday(Settings(home=folder / "home"), server, customers, changed, runs)
     for one in timed:
         parts = ", ".join(f"{part} {seconds:.1f}" for part, seconds in one.result.seconds.items())
         typer.echo(
@@ -611,19 +598,13 @@ def bench_publish(
     customers: Annotated[int, typer.Option(min=1_000, help="customers of the made-up shop")] = 1_000_000,
 ) -> None:
     """Publish two nights of a made-up shop on an embedded Postgres while a reader looks on."""
-    from tempfile import TemporaryDirectory
-
     from segmentation.bench.publish import time_publication
     from segmentation.config import settings
-    from segmentation.demo import postgres
+    from segmentation.demo.postgres import temporary_server
 
-    with TemporaryDirectory(prefix="segmentation-bench-") as folder:
-        data_dir = Path(folder) / "data"
-        told = settings().model_copy(update={"home": Path(folder) / "home"})
-        try:
-            typer.echo(time_publication(told, postgres.start(data_dir), customers).to_string(index=False))
-        finally:
-            postgres.stop(data_dir, mode="immediate")
+    with temporary_server() as (server, folder):
+        told = settings().model_copy(update={"home": folder / "home"})
+        typer.echo(time_publication(told, server, customers).to_string(index=False))
 
 
 @bench.command("confidence")
@@ -680,19 +661,12 @@ def bench_page(
     repeats: Annotated[int, typer.Option(min=1, help="times each page is asked for")] = 20,
 ) -> None:
     """Time every page of the Segments page on an embedded Postgres filled with synthetic labels."""
-    from tempfile import TemporaryDirectory
-
     from segmentation.bench.page import make_bench_warehouse, time_pages
-    from segmentation.demo import postgres
+    from segmentation.demo.postgres import temporary_server
 
-    with TemporaryDirectory(prefix="segmentation-bench-") as folder:
-        data_dir = Path(folder) / "data"
-        try:
-            warehouse = make_bench_warehouse(postgres.start(data_dir), customers, nights)
-            for line in time_pages(warehouse, repeats):
-                typer.echo(line)
-        finally:
-            postgres.stop(data_dir, mode="immediate")
+    with temporary_server() as (server, _):
+        for line in time_pages(make_bench_warehouse(server, customers, nights), repeats):
+            typer.echo(line)
 
 
 @bench.command("scale")
@@ -703,19 +677,13 @@ def bench_scale(
     write: Annotated[Path | None, typer.Option(help="page whose table is replaced [default: none]")] = None,
 ) -> None:
     """Run a first night and the following one of a large shop, each step beside what the bare tools take."""
-    from tempfile import TemporaryDirectory
-
     from segmentation.bench.marks import write_between_marks
     from segmentation.bench.scale import command, run_scale, scale_table
     from segmentation.config import settings
-    from segmentation.demo import postgres
+    from segmentation.demo.postgres import temporary_server
 
-    with TemporaryDirectory(prefix="segmentation-bench-", dir=folder) as place:
-        data_dir = Path(place) / "data"
-        try:
-            found = run_scale(settings(), postgres.start(data_dir), Path(place) / "home", customers, events)
-        finally:
-            postgres.stop(data_dir, mode="immediate")
+    with temporary_server(folder) as (server, place):
+        found = run_scale(settings(), server, place / "home", customers, events)
     table = scale_table(found)
     typer.echo(table)
     if write is not None:
@@ -732,20 +700,13 @@ def bench_faults(
     seed: Annotated[int, typer.Option(help="of what strikes where and when")] = 1,
 ) -> None:
     """Break every task of some nights in every way, and tell whether anybody could have noticed."""
-    from tempfile import TemporaryDirectory
-
     from segmentation.bench.attempts import DROP, FULL, KILL, RESTART
     from segmentation.bench.faults import describe, run_faults
-    from segmentation.demo import postgres
+    from segmentation.demo.postgres import temporary_server
 
     counts = {KILL: kills, DROP: drops, FULL: full, RESTART: restarts}
-    with TemporaryDirectory(prefix="segmentation-bench-") as folder:
-        data_dir = Path(folder) / "data"
-        try:
-            server = postgres.start(data_dir)
-            found = run_faults(Path(folder) / "nights", data_dir, server, counts, customers, seed)
-        finally:
-            postgres.stop(data_dir, mode="immediate")
+    with temporary_server() as (server, folder):
+        found = run_faults(folder / "nights", folder / "data", server, counts, customers, seed)
     typer.echo(describe(found))
     if not found.held:
         raise typer.Exit(1)
@@ -761,17 +722,11 @@ def _home() -> Settings:
 @bench.command("bad-inputs")
 def bench_bad_inputs() -> None:
     """Put every kind of malformed input into a small shop, and print what each got."""
-    from tempfile import TemporaryDirectory
-
     from segmentation.bench.bad_inputs import describe, run_bad_inputs
-    from segmentation.demo import postgres
+    from segmentation.demo.postgres import temporary_server
 
-    with TemporaryDirectory(prefix="segmentation-bench-") as folder:
-        data_dir = Path(folder) / "data"
-        try:
-            outcomes = run_bad_inputs(postgres.start(data_dir), Path(folder) / "home")
-        finally:
-            postgres.stop(data_dir, mode="immediate")
+    with temporary_server() as (server, folder):
+        outcomes = run_bad_inputs(server, folder / "home")
     typer.echo(describe(outcomes))
     if not outcomes.is_complete:
         raise typer.Exit(1)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -128,3 +128,28 @@ def _first_line(message: str) -> str:
     line = message.strip().splitlines()[0] if message.strip() else "no answer"
     # a driver may echo the connection string: never a password into a log
     return re.sub(r"(password=|://[^:/\s]+:)[^@\s]+", r"\1***", line)
+
+
+@contextmanager
+def sole_holder(engine: Engine, lock: str) -> Iterator[bool]:
+    """Try to be the only process with a lock for the length of the block; a process that dies lets go.
+
+    Parameters
+    ----------
+    engine : Engine
+        The database whose sessions share the lock.
+    lock : str
+        Its name.
+
+    Yields
+    ------
+    bool
+        False if another process has it.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        held = bool(connection.scalar(text("select pg_try_advisory_lock(hashtext(:lock))"), {"lock": lock}))
+        try:
+            yield held
+        finally:
+            if held:
+                connection.execute(text("select pg_advisory_unlock(hashtext(:lock))"), {"lock": lock})

@@ -77,8 +77,8 @@ def keep_turn(
         others = [other for other in at_work(dag_id, approval_task, last_task) if other != run_id]
         if taken_by in others:
             return f"run {taken_by} is under way"
-        midway = [other for other in others if other in _begun(dag_id, first_task)] if others else []
-        days = _business_days(warehouse, midway)
+        begun = _begun(dag_id, first_task) if others else set()
+        days = _business_days(warehouse, [other for other in others if other in begun])
         for other, its_day in days.items():
             if (its_day, other) < (day, run_id):
                 return f"business day {its_day} goes first (run {other})"

@@ -16,7 +16,6 @@ from segmentation.catalog import MARKETING_ROLE, PUBLISH_ROLE
 from segmentation.config import Settings, settings
 from segmentation.demo.postgres import Server
 
-# one process for all that needs Airflow's database: making it takes a while
 TOKEN = "t0p-secret-token"
 
 

@@ -5,7 +5,6 @@ The backfill asks for Airflow's default of ten days at once; the days have to ru
 
 import itertools
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import Engine, text
+from tests.dags.airflow_state import until
 
 from segmentation.catalog import NIGHTLY_DAG
 from segmentation.demo import stack as demo
@@ -89,20 +89,30 @@ def _ask_for(api: Api, first: date, last: date) -> None:
 
 def _wait_for_new(api: Api, before: set[str]) -> dict[str, dict[str, dict[str, Any]]]:
     """Wait for a run of each day and return its tasks."""
-    deadline = time.monotonic() + MINUTES_10
-    while True:
-        new = {run_id: run for run_id, run in _runs(api).items() if run_id not in before}
-        if len(new) == len(DAYS) and all(run["state"] in ("success", "failed") for run in new.values()):
-            break
-        assert time.monotonic() < deadline, f"not done in time: {[run['state'] for run in new.values()]}"
-        time.sleep(1)
+
+    def new() -> dict[str, dict[str, Any]]:
+        return {run_id: run for run_id, run in _runs(api).items() if run_id not in before}
+
+    def over() -> dict[str, dict[str, Any]]:
+        found = new()
+        return found if len(found) == len(DAYS) and _are_over(found) else {}
+
+    runs = until(over, lambda: f"a run of each day is over; the states are {_run_states(new())}", MINUTES_10)
     return {
         run["partition_key"]: {
             task["task_id"]: task
             for task in api.call("GET", f"/dags/{NIGHTLY_DAG}/dagRuns/{run_id}/taskInstances")["task_instances"]
         }
-        for run_id, run in new.items()
+        for run_id, run in runs.items()
     }
+
+
+def _run_states(runs: dict[str, dict[str, Any]]) -> list[str]:
+    return [run["state"] for run in runs.values()]
+
+
+def _are_over(runs: dict[str, dict[str, Any]]) -> bool:
+    return set(_run_states(runs)) <= {"success", "failed"}
 
 
 def _states(runs: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dict[str, str]]:
@@ -111,11 +121,12 @@ def _states(runs: dict[str, dict[str, dict[str, Any]]]) -> dict[str, dict[str, s
 
 def _wait_until_completed(api: Api) -> None:
     """Airflow lets the next backfill in a little after the last run of this one has ended."""
-    deadline = time.monotonic() + MINUTES_10
     newest = {"dag_id": NIGHTLY_DAG, "order_by": "-id"}
-    while api.call("GET", "/backfills", params=newest)["backfills"][0]["completed_at"] is None:
-        assert time.monotonic() < deadline, "the backfill is not marked as completed"
-        time.sleep(1)
+
+    def completed_at() -> Any:
+        return api.call("GET", "/backfills", params=newest)["backfills"][0]["completed_at"]
+
+    until(completed_at, "the backfill is marked as completed", MINUTES_10)
 
 
 def _marts(warehouse: Engine) -> dict[str, list[Any]]:
@@ -174,10 +185,9 @@ def test_tasks_cleared_midway_in_two_nights_that_are_over_go_one_night_after_the
 
     def runs() -> dict[str, str]:
         """Return business day -> id of its newest run, when all runs are over."""
-        deadline = time.monotonic() + MINUTES_10
-        while {run["state"] for run in _runs(api).values()} - {"success", "failed"}:
-            assert time.monotonic() < deadline, f"not done in time: {[run['state'] for run in _runs(api).values()]}"
-            time.sleep(1)
+        until(
+            lambda: _are_over(_runs(api)), lambda: f"all are over; the states are {_run_states(_runs(api))}", MINUTES_10
+        )
         return {run["partition_key"]: run_id for run_id, run in _runs(api).items()}
 
     for day in days:

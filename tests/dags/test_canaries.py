@@ -24,7 +24,6 @@ from segmentation.warehouse import metadata
 if TYPE_CHECKING:
     from conftest import SmallShop
 
-# one process for all that needs Airflow's database: making it takes a while
 KEY = "the-privacy-key-of-this-test-0123456789"
 #: What is planted; each is told from all other text.
 CANARIES = (

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from tests.dags.airflow_state import end_nights
 
-from segmentation.catalog import ERASURE_DAG, NIGHTLY_DAG, PUBLISH_ROLE
+from segmentation.catalog import ERASURE_DAG, PUBLISH_ROLE
 from segmentation.config import Settings, settings
 from segmentation.demo.postgres import Server
 from segmentation.erasure.requests import request_erasure
 
-# one process for all that needs Airflow's database: making it takes a while
 CUSTOMER = "customer-4711"
 
 
@@ -29,21 +29,12 @@ def place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Engine]:
     make_settings()
-    _end_nights()
+    end_nights()
     monkeypatch.setenv("SEGMENTATION_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SEGMENTATION_PRIVACY__KEY", "k" * 32)
     monkeypatch.setenv("AIRFLOW_CONN_SEGMENTATION_WAREHOUSE", server.url(warehouse_database, PUBLISH_ROLE))
     yield warehouse
     settings.cache_clear()
-
-
-def _end_nights() -> None:
-    """End the nights that other tests left running in Airflow's database: an erasure waits for them."""
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        session.query(DagRun).filter(DagRun.dag_id == NIGHTLY_DAG).update({"state": "failed"})
 
 
 def run() -> Any:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import text
+from tests.dags.airflow_state import until
 from tests.plugins.mailbox import Mailbox, mailbox
 
 from segmentation.catalog import NIGHTLY_DAG
@@ -58,15 +58,6 @@ def stack(box: Mailbox) -> Iterator[Stack]:
             demo.stop(demo.open_stack(running.home) or running)
 
 
-def _until(found: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + MINUTES_8
-    while time.monotonic() < deadline:
-        if value := found():
-            return value
-        time.sleep(1)
-    raise AssertionError(f"not within {MINUTES_8} s: {what}")
-
-
 class Night:
     """One run of the DAG, asked for by hand."""
 
@@ -92,10 +83,10 @@ class Night:
             return tuple(connection.execute(asked, {"run_id": self.run_id}).one())
 
     def wait_for(self, state: str) -> None:
-        _until(lambda: self.state == state, f"{self.day} {state}, its tasks are {self.tasks}")
+        until(lambda: self.state == state, f"{self.day} {state}, its tasks are {self.tasks}", MINUTES_8)
 
     def wait_until_asked(self) -> None:
-        _until(lambda: self.tasks["approve"] == "awaiting_input", f"{self.day} asked")
+        until(lambda: self.tasks["approve"] == "awaiting_input", f"{self.day} asked", MINUTES_8)
 
     def answer(self, option: str) -> None:
         # nobody answers within the second; Airflow 3.3.2 then kills the task that is just ending, and asks again
@@ -106,7 +97,7 @@ class Night:
 
 def test_a_held_night_waits_for_an_answer_and_keeps_no_other_waiting(api: Api, stack: Stack, box: Mailbox) -> None:
     # the scheduled night of yesterday has no rows, and it is noon
-    late = _until(lambda: [post for post, _ in box.posts if post["kind"] == "late"], "told of as late")
+    late = until(lambda: [post for post, _ in box.posts if post["kind"] == "late"], "told of as late", MINUTES_8)
     assert late[0]["happened"] == f"nothing has been published by 06:00 {NOON}."
 
     first = Night(api, stack, FIRST)
@@ -140,7 +131,7 @@ def test_a_held_night_waits_for_an_answer_and_keeps_no_other_waiting(api: Api, s
     api.call("POST", f"/dags/{NIGHTLY_DAG}/clearTaskInstances", json=cleared)
     following.wait_until_asked()
     following.answer("Approve")
-    _until(lambda: following.ledger[0] == "published", "published after all")
+    until(lambda: following.ledger[0] == "published", "published after all", MINUTES_8)
 
     told = [(post["kind"], post["business_day"]) for post, _ in box.posts if post["kind"] == "held"]
     assert told == [("held", str(HELD)), ("held", str(NEXT)), ("held", str(NEXT))]

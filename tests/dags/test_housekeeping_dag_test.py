@@ -13,7 +13,6 @@ from segmentation.config import Settings, settings
 from segmentation.demo.postgres import Server
 
 
-# one process for all that needs Airflow's database: making it takes a while
 @pytest.fixture
 def old_file(
     make_settings: Callable[..., Settings],

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from tests.dags.airflow_state import end_nights
 
-from segmentation.catalog import EXTRACT_ROLE, INTRADAY_DAG, NIGHTLY_DAG, PUBLISH_ROLE
+from segmentation.catalog import EXTRACT_ROLE, INTRADAY_DAG, PUBLISH_ROLE
 from segmentation.config import Settings, settings
 from segmentation.demo.postgres import Server
 from segmentation.demo.simulator import load_simulated
 from segmentation.night import run_night
 
-# one process for all that needs Airflow's database: making it takes a while
 pytestmark = pytest.mark.timeout(900)
 
 QUICK = {
@@ -38,12 +38,7 @@ def shop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Engine]:
     """Publish the night of yesterday, by the machine's clock, and return the shop's owner."""
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        # what other tests left running would be a night at work
-        session.query(DagRun).filter(DagRun.dag_id == NIGHTLY_DAG).update({"state": "failed"})
+    end_nights()
     make_settings()
     for name, value in {"HOME": str(tmp_path / "home"), **QUICK}.items():
         monkeypatch.setenv(f"SEGMENTATION_{name}", value)

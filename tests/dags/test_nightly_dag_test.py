@@ -21,7 +21,6 @@ from segmentation.catalog import EXTRACT_ROLE, NIGHTLY_DAG, PUBLISH_ROLE
 from segmentation.config import settings
 from segmentation.demo.postgres import Server
 
-# one process for all that needs Airflow's database: making it takes a while
 DAY = date(2026, 6, 20)
 WEEK_LATER = date(2026, 6, 27)
 TASKS = ("wait_for_source", "extract", "validate", "features", "encode", "cluster", "evaluate", "approve", "publish")

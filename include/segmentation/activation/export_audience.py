@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, func, select, text, update
 
 from segmentation.activation.destination import Batch, Login, Recipient, batch_key, open_destination
 from segmentation.config import ActivationSettings
+from segmentation.connections import sole_holder
 from segmentation.errors import DestinationRefused, DestinationUnreachable, ExportRunning, UnknownCampaign
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.warehouse import activation_log, campaigns, customer_segments
@@ -139,14 +140,10 @@ def export_audience(
 @contextmanager
 def alone_with(warehouse: Engine, destination: str) -> Iterator[None]:
     """Keep other exports to the destination away; a process that dies lets go."""
-    name = {"name": f"segmentation:activation:{destination}"}
-    with warehouse.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not connection.scalar(text("select pg_try_advisory_lock(hashtext(:name))"), name):
+    with sole_holder(warehouse, f"segmentation:activation:{destination}") as alone:
+        if not alone:
             raise ExportRunning(destination)
-        try:
-            yield
-        finally:
-            connection.execute(text("select pg_advisory_unlock(hashtext(:name))"), name)
+        yield
 
 
 def _require_campaign(connection: Connection, campaign: int | None) -> None:

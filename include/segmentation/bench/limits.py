@@ -162,7 +162,7 @@ def upsert(settings: Settings, day: date, version: str, database_url: str) -> Li
     day, version : date and str
         Which segmentation.
     database_url : str
-        Where a schema of its own is made, and removed afterwards.
+        Where temporary tables are made.
     """
     import psycopg2
     import pyarrow.csv
@@ -176,8 +176,8 @@ def upsert(settings: Settings, day: date, version: str, database_url: str) -> Li
     connection = psycopg2.connect(database_url)
     try:
         with connection.cursor() as cursor:
-            cursor.execute(f"create temp table labels {columns}; create temp table arrived (like labels)")
-            cursor.execute("alter table arrived alter as_of set default current_date")
+            cursor.execute(f"create temp table labels {columns}")
+            cursor.execute("create temp table arrived (like labels including defaults)")
             _copy_in(cursor, "labels", buffer)
             began = time.perf_counter()
             _copy_in(cursor, "arrived", buffer)

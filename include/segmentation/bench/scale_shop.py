@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, text
@@ -80,7 +80,7 @@ def fill_shop(server: Server, customers: int, events: int) -> ScaleShop:
 
     report = load_source(server, _DATABASE, {"customers": customers, "events": events}, SHOP_TABLES, fill)
     shop = ScaleShop(_DATABASE, server.url(_DATABASE, EXTRACT_ROLE), days, _LAST_DAY, report.rows)
-    _run(server, shop, "hold_back_last_day")
+    _run(server, shop, "hold_back_last_day", start=day_interval(shop.last_day, TIMEZONE).start)
     return shop
 
 
@@ -89,11 +89,10 @@ def let_last_day_in(server: Server, shop: ScaleShop) -> None:
     _run(server, shop, "let_last_day_in")
 
 
-def _run(server: Server, shop: ScaleShop, name: str) -> None:
+def _run(server: Server, shop: ScaleShop, name: str, **values: datetime) -> None:
     engine = server.engine(shop.database)
-    start = day_interval(shop.last_day, TIMEZONE).start
     with engine.begin() as connection:
-        connection.execute(text((_SQL / f"{name}.sql").read_text()), {"start": start} if "hold" in name else {})
+        connection.execute(text((_SQL / f"{name}.sql").read_text()), values)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         # the first reader after a load would pay for marking every row as visible
         connection.execute(text("vacuum analyze"))

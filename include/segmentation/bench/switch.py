@@ -124,8 +124,7 @@ def follow_switch(
     last = LAST_DAY_BEFORE + timedelta(days=nights)
     whole = simulate(customers, seed, 5, first_day=FIRST_DAY, last_day=last)
     shop, switched = switched_shop(whole, origin, target, share, switch, seed)
-    types = shop.truth.assign(customer_id=shop.truth["customer_id"].astype(str)).set_index("customer_id")["type"]
-    stayed = types.astype(str).drop(switched)
+    stayed = shop.truth.astype(str).set_index("customer_id")["type"].drop(switched)
     rows = []
     with TemporaryDirectory(prefix="segmentation-bench-") as folder:
         told = settings.model_copy(update={"home": Path(folder), "timezone": TIMEZONE})

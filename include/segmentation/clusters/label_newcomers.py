@@ -74,16 +74,8 @@ def label_newcomers(settings: Settings, day: date, base: PublishedNight) -> pd.D
         }
     )[is_new]
     waiting = [customer for customer in read_no_order(settings.lake, day) if customer not in known.index]
-    nobody = pd.DataFrame(
-        {
-            "customer_id": waiting,
-            "segment_id": catalog.NO_ORDER_SEGMENT,
-            "confidence": 1.0,
-            "reasons": [["has not ordered yet"]] * len(waiting),
-            "rfm_segment": catalog.NO_ORDER_NAME,
-        }
-    )
-    return pd.concat([ordered, nobody]).sort_values("customer_id", ignore_index=True)
+    labels = segmentation_file.with_no_order(ordered, waiting)
+    return labels.sort_values("customer_id", ignore_index=True)
 
 
 def _place(

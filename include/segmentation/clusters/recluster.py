@@ -504,17 +504,16 @@ def _labels(
     found: identity.Identity,
 ) -> pd.DataFrame:
     """Put the labels of all customers together, those without an order among them."""
-    waiting = read_no_order(settings.lake, day)
-    customers = [*static["customer_id"], *waiting]
-    labels = pd.DataFrame(
+    ordered = pd.DataFrame(
         {
-            "customer_id": customers,
-            "segment_id": np.concatenate([ids, np.full(len(waiting), catalog.NO_ORDER_SEGMENT)]),
-            "confidence": np.concatenate([margins, np.ones(len(waiting))]),
-            "reasons": [*reasons, *([["has not ordered yet"]] * len(waiting))],
-            "rfm_segment": [*rfm.rfm_segments(static), *([catalog.NO_ORDER_NAME] * len(waiting))],
+            "customer_id": static["customer_id"],
+            "segment_id": ids,
+            "confidence": margins,
+            "reasons": reasons,
+            "rfm_segment": rfm.rfm_segments(static),
         }
     )
+    labels = segmentation_file.with_no_order(ordered, read_no_order(settings.lake, day))
     before = _held(night, labels["customer_id"])
     now = labels["segment_id"].to_numpy()
     # nobody chose to leave a segment that is no more, or to be drawn into one that was not there yesterday

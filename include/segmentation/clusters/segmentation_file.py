@@ -203,6 +203,28 @@ def _with_all_columns(labels: pd.DataFrame) -> pd.DataFrame:
     return labels.assign(taste_id=taste.astype("Int32"), position=position)
 
 
+def with_no_order(ordered: pd.DataFrame, waiting: Sequence[str]) -> pd.DataFrame:
+    """Add the labels of customers who have not ordered yet, behind those who have.
+
+    Parameters
+    ----------
+    ordered : ``customer_id``, ``segment_id``, ``confidence``, ``reasons`` and ``rfm_segment`` of those who have
+    waiting : those who have not
+    """
+    if not waiting:
+        return ordered
+    nobody = pd.DataFrame(
+        {
+            "customer_id": waiting,
+            "segment_id": catalog.NO_ORDER_SEGMENT,
+            "confidence": 1.0,
+            "reasons": [["has not ordered yet"]] * len(waiting),
+            "rfm_segment": catalog.NO_ORDER_NAME,
+        }
+    )
+    return nobody if ordered.empty else pd.concat([ordered, nobody], ignore_index=True)
+
+
 def positions(segmentation: Segmentation, labels: pd.DataFrame) -> pd.DataFrame:
     """Return where a night put its customers, by ``customer_id``, in its `outlook_columns`, (customers, Q).
 

@@ -74,19 +74,18 @@ def measure(static: pd.DataFrame, shop: pd.DataFrame | None = None) -> Traits:
     shop = static if shop is None else shop
     kept, columns, scores, medians, one_valued = [], [], [], [], []
     for name in wording.told_features(shop.columns):
-        usual = shop[name].to_numpy(dtype=float, na_value=np.nan)
-        usual = usual[np.isfinite(usual)]
-        if len(usual) / len(shop) < 0.05 or np.ptp(usual) == 0:
-            continue
         logarithmic = BY_NAME[name].transform == "log1p"
-        there = np.log1p(np.maximum(usual, 0.0)) if logarithmic else usual
+        values, scale = _figures(static, name, logarithmic)
+        usual, there = (values, scale) if shop is static else _figures(shop, name, logarithmic)
+        known = np.isfinite(usual)
+        if known.mean() < 0.05 or np.ptp(usual[known]) == 0:
+            continue
+        usual, there = usual[known], there[known]
         centre = np.median(there)
         deviation = _SD_PER_MAD * float(np.median(np.abs(there - centre)))
         # with more than half alike the deviation of all has to do; and no difference is told that is small in itself
         spread = deviation if deviation > 1e-9 else float(there.std())
         spread = max(spread, _SMALLEST_FACTOR if logarithmic else _SMALLEST_SHARE)
-        values = static[name].to_numpy(dtype=float, na_value=np.nan)
-        scale = np.log1p(np.maximum(values, 0.0)) if logarithmic else values
         kept.append(name)
         columns.append(values)
         scores.append(np.where(np.isfinite(values), np.clip((scale - centre) / spread, -_LIMIT, _LIMIT), 0.0))
@@ -102,6 +101,12 @@ def measure(static: pd.DataFrame, shop: pd.DataFrame | None = None) -> Traits:
         medians=np.array(medians),
         one_valued=np.array(one_valued, dtype=bool),
     )
+
+
+def _figures(static: pd.DataFrame, name: str, logarithmic: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return a feature as it is and on the scale that it is compared on, (B,) each; NaN = unknown."""
+    values = static[name].to_numpy(dtype=float, na_value=np.nan)
+    return values, np.log1p(np.maximum(values, 0.0)) if logarithmic else values
 
 
 def _side_by_side(columns: list[NDArray[np.float64]], rows: int) -> NDArray[np.float64]:

@@ -10,8 +10,11 @@ import shutil
 import socket
 import subprocess
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 from urllib.parse import quote
@@ -97,6 +100,28 @@ def stop(data_dir: Path, mode: str = "fast") -> None:
     """Stop the server in ``data_dir`` if it runs (``mode``: fast, or immediate to simulate a crash)."""
     if is_running(data_dir):
         _pg_ctl(data_dir, ["-w", "-m", mode, "stop"])
+
+
+@contextmanager
+def temporary_server(parent: Path | None = None) -> Iterator[tuple[Server, Path]]:
+    """Start a fresh server in a temporary folder, and remove both after the block.
+
+    Parameters
+    ----------
+    parent : Path, optional
+        Where the folder is made; by default where the system keeps temporary files.
+
+    Yields
+    ------
+    tuple of Server and Path
+        The server, and the folder: its data are in ``data``, whatever else is put into it goes with it.
+    """
+    with TemporaryDirectory(prefix="segmentation-bench-", dir=parent) as folder:
+        data_dir = Path(folder) / "data"
+        try:
+            yield start(data_dir), Path(folder)
+        finally:
+            stop(data_dir, mode="immediate")
 
 
 def is_running(data_dir: Path) -> bool:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -48,6 +46,7 @@ from segmentation.encoder.windows import (
 )
 from segmentation.errors import MissingInput
 from segmentation.features.training_sample import TrainingSample
+from segmentation.timing import timed
 
 if TYPE_CHECKING:
     from segmentation.runs import PublishedNight
@@ -152,9 +151,9 @@ def encode_day(
         write_no_outlook(lake, day, reason, base.business_day if base else None)
         return EncodeResult(NO_MODEL, cold_start_reason=reason, cutoffs=cutoffs)
 
-    with _timed(seconds, "import"):
+    with timed(seconds, "import"):
         start_tensorflow(settings.encoder)
-    with _timed(seconds, "prepare"):
+    with timed(seconds, "prepare"):
         parent, cold_start_reason = _parent(settings, base, windows[cutoffs[0]], sample)
         # bucket by bucket, so that whatever part fits into memory holds every cut-off
         folders = [windows[cutoff][place] for place in range(len(windows[cutoffs[0]])) for cutoff in cutoffs]
@@ -170,12 +169,12 @@ def encode_day(
     )
     seconds.update(training.seconds)
     predict = predictor(encoder.network, sequence_length)
-    with _timed(seconds, "calibrate"):
+    with timed(seconds, "calibrate"):
         expectations = fit_expectations(("spend", "orders"), encoder.scale, seen, predict)
         encoder = Encoder(encoder.schema, encoder.preparation, encoder.scale, encoder.network, expectations)
 
     parent_version = base.model_version if parent and base else None
-    with _timed(seconds, "save"):
+    with timed(seconds, "save"):
         metrics = _metrics(training, cutoffs, cold_start_reason, encoder)
         lineage = {"trained_through": day, "parent_version": parent_version, **metrics}
         version = save_encoder(settings.models, day, encoder, lineage)
@@ -184,7 +183,7 @@ def encode_day(
         for folder in folders:
             yield foresee(encoder.preparation.read(folder), encoder, predict, settings.encoder.held_out_share)
 
-    with _timed(seconds, "embed"):
+    with timed(seconds, "embed"):
         summary = {
             "business_day": day,
             "model_version": version,
@@ -194,7 +193,7 @@ def encode_day(
             **describe_heads(encoder.scale),
         }
         customers = write_outlook(lake, day, summary, outlooks(buckets), outlooks(windows[cutoffs[0]]))
-    with _timed(seconds, "interests"):
+    with timed(seconds, "interests"):
         if reason := write_interests(lake, day):
             logger.info("no interests for %s: %s", day, reason)
     rounded = {name: round(value, 2) for name, value in seconds.items()}
@@ -319,10 +318,3 @@ def _metrics(training: Training, cutoffs: list[str], cold_start_reason: str, enc
         "head_losses": training.head_losses,
         "parameters": int(encoder.network.count_params()),
     }
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
-    began = time.perf_counter()
-    yield
-    seconds[part] = time.perf_counter() - began

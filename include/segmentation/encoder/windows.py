@@ -48,17 +48,20 @@ def is_held_out(customer_ids: Sequence[str], share: float) -> npt.NDArray[np.boo
     >>> float(is_held_out([str(number) for number in range(10_000)], 0.2).mean())
     0.2057
     """
-    return np.array([place < share * 2.0**64 for place in places(customer_ids)], dtype=bool)
+    return _are_first(places(customer_ids), share)
 
 
 def is_learnt_from(
     customer_ids: Sequence[str], sample: TrainingSample, held_out: bool = False
 ) -> npt.NDArray[np.bool_]:
     """Tell which of B customers are of the sample, and of the side that is trained on or of the one held out."""
-    side = is_held_out(customer_ids, sample.held_out_share) == held_out
-    if sample.share >= 1.0:
-        return side
-    return side & np.array([sample.holds(place) for place in places(customer_ids)], dtype=bool)
+    found = places(customer_ids)
+    side = _are_first(found, sample.held_out_share) == held_out
+    return side & np.array([sample.holds(place) for place in found], dtype=bool)
+
+
+def _are_first(found: Sequence[int], share: float) -> npt.NDArray[np.bool_]:
+    return np.array([place < share * 2.0**64 for place in found], dtype=bool)
 
 
 @dataclass(frozen=True)

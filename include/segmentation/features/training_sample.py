@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 #: Places that a hash can have.
 _PLACES = 2**64
@@ -39,7 +40,7 @@ class TrainingSample:
         first, second, third = self.bounds
         return place < first or second <= place < third
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[int, int, int]:
         """Ends of the held-out sample, of the held-out side and of the training sample; of a sample, not of everybody.
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from segmentation.catalog import FEATURES, NO_ORDER_NAME, NO_ORDER_SEGMENT, RFM
+from segmentation.catalog import FEATURES, RFM
 from segmentation.clusters import hysteresis, rfm, segmentation_file, traits
-from segmentation.clusters.inputs import Outlook
+from segmentation.clusters.inputs import Outlook, read_static
 from segmentation.clusters.published import PublishedSegments, published_segments
 from segmentation.config import Settings
 from segmentation.encoder.foresee_newcomers import foresee_from
@@ -75,7 +75,7 @@ def place_customers(settings: Settings, forward: BroughtForward, base: Published
             f"the segments of {base.business_day} were not made from a model's outlook",
             "Customers get their labels from the nights.",
         )
-    static = _static(forward)
+    static = read_static(forward.settings.lake, forward.day)
     held = before.set_index("customer_id")["segment_id"]
     days = (forward.day - base.business_day).days
     codes, sure = _place(settings, forward, base, found, static["customer_id"], held, before, days)
@@ -88,22 +88,8 @@ def place_customers(settings: Settings, forward: BroughtForward, base: Published
             "rfm_segment": _rfm_segments(settings, base.business_day, static, days),
         }
     )
-    nobody = pd.DataFrame(
-        {
-            "customer_id": forward.no_order,
-            "segment_id": NO_ORDER_SEGMENT,
-            "confidence": 1.0,
-            "reasons": [["has not ordered yet"]] * len(forward.no_order),
-            "rfm_segment": NO_ORDER_NAME,
-        }
-    )
-    parts = [part for part in (ordered, nobody) if len(part)]
-    return pd.concat(parts or [ordered]).sort_values("customer_id", ignore_index=True)
-
-
-def _static(forward: BroughtForward) -> pd.DataFrame:
-    static = pd.read_parquet(forward.folder / "static.parquet", partitioning=None)
-    return static.astype({"customer_id": str}).sort_values("customer_id", kind="stable", ignore_index=True)
+    labels = segmentation_file.with_no_order(ordered, forward.no_order)
+    return labels.sort_values("customer_id", ignore_index=True)
 
 
 def _place(

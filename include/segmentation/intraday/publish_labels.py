@@ -18,7 +18,7 @@ from segmentation.erasure.requests import erased_customers
 from segmentation.intraday.bring_forward import BroughtForward
 from segmentation.publish.consent import read_consent
 from segmentation.publish.copy_rows import copy_rows
-from segmentation.publish.publish_night import begin_publication, copy_labels
+from segmentation.publish.publish_night import begin_publication, copy_labels, run_file
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.warehouse import intraday
 from segmentation.warehouse import runs as runs_table
@@ -30,9 +30,9 @@ _SQL = Path(__file__).parent
 _SEEN = "create temporary table seen (customer_id text primary key, as_of_time timestamptz not null) on commit drop"
 _MOVED = """
 select count(*)
-from labelled
-join marts.customer_segment_history as stay on stay.customer_id = labelled.customer_id and stay.valid_to is null
-where stay.segment_id <> labelled.segment_id
+from wanted
+join marts.customer_segment_history as stay on stay.customer_id = wanted.customer_id and stay.valid_to is null
+where stay.segment_id <> wanted.segment_id
 """
 
 
@@ -110,7 +110,8 @@ def publish_labels(
         )
         copy_rows(connection, duck.from_arrow(times), "seen")
         told = {"today": forward.day, "as_of": base.business_day, "model_version": base.model_version}
-        connection.exec_driver_sql((_SQL / "replace_labels.sql").read_text(), told)
+        connection.exec_driver_sql((_SQL / "create_wanted.sql").read_text(), told)
+        run_file(connection, "put_current.sql")
         moved = int(connection.scalar(text(_MOVED)) or 0)
         _note(connection, base, run_id, now, len(labels), moved)
     return Published(len(labels), moved)

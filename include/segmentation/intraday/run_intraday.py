@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, select
 
 from segmentation import runs
 from segmentation.calendar import business_day_of, day_interval
 from segmentation.catalog import CHECKED
 from segmentation.config import Settings
+from segmentation.connections import sole_holder
 from segmentation.errors import CannotBringForward
 from segmentation.intraday.bring_forward import brought_forward
 from segmentation.intraday.place_customers import place_customers, require_model
 from segmentation.intraday.publish_labels import publish_labels
 from segmentation.intraday.read_changes import Changes, read_changes
 from segmentation.publish.warehouse_errors import named_warehouse_errors
+from segmentation.timing import timed
 from segmentation.warehouse import intraday
 
 if TYPE_CHECKING:
@@ -104,13 +104,13 @@ def run_intraday(settings: Settings, source_url: str, warehouse: Engine, run_id:
     """
     seconds: dict[str, float] = {}
     today = business_day_of(now, settings.timezone)
-    with _alone(warehouse) as alone:
+    with named_warehouse_errors(warehouse), sole_holder(warehouse, _LOCK) as alone:
         if not alone:
             return IntradayResult(skipped="another run within the day is at work")
         base = _base(settings, warehouse, today)
         last_day = _last_checked_day(settings, today)
         seen_until = _seen_until(settings, warehouse, base)
-        with _timed(seconds, "read"):
+        with timed(seconds, "read"):
             changes = read_changes(settings, source_url, warehouse, last_day, today, now)
         new = _since(changes, seen_until, timedelta(minutes=settings.intraday.overlap_minutes))
         base_day = base.business_day.isoformat()
@@ -124,9 +124,9 @@ def run_intraday(settings: Settings, source_url: str, warehouse: Engine, run_id:
         began = time.perf_counter()
         with brought_forward(settings, changes, new["customer_id"].combine_chunks(), last_day, today) as forward:
             seconds["features"] = time.perf_counter() - began
-            with _timed(seconds, "labels"):
+            with timed(seconds, "labels"):
                 labels = place_customers(settings, forward, base)
-            with _timed(seconds, "publish"):
+            with timed(seconds, "publish"):
                 published = publish_labels(settings, forward, labels, new, base, warehouse, run_id, now)
     seconds = {name: round(value, 2) for name, value in seconds.items()}
     if published is None:
@@ -134,21 +134,6 @@ def run_intraday(settings: Settings, source_url: str, warehouse: Engine, run_id:
     result = IntradayResult(base_day, len(new), published.labelled, published.moved, changes.set_aside, "", seconds)
     logger.info("%d customers touched, %d labelled, %d moved: %s", len(new), result.labelled, result.moved, seconds)
     return result
-
-
-@contextmanager
-def _alone(warehouse: Engine) -> Iterator[bool]:
-    """Tell whether no other run is at work; none begins inside the block."""
-    with named_warehouse_errors(warehouse), warehouse.connect() as connection:
-        # ends with the connection, so a killed run keeps nobody waiting
-        alone = connection.scalar(text("select pg_try_advisory_lock(hashtext(:lock))"), {"lock": _LOCK})
-        connection.commit()
-        try:
-            yield bool(alone)
-        finally:
-            if alone:
-                connection.execute(text("select pg_advisory_unlock(hashtext(:lock))"), {"lock": _LOCK})
-                connection.commit()
 
 
 def _base(settings: Settings, warehouse: Engine, today: date) -> PublishedNight:
@@ -188,10 +173,3 @@ def _since(changes: Changes, seen_until: datetime, overlap: timedelta) -> pa.Tab
     """Return those of whom something was heard since; with an overlap, for rows become visible late."""
     at = changes.touched["at"]
     return changes.touched.filter(pc.greater_equal(at, pa.scalar(seen_until - overlap, at.type)))
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
-    began = time.perf_counter()
-    yield
-    seconds[part] = time.perf_counter() - began

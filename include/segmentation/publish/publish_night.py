@@ -194,6 +194,7 @@ def publish_night(
                     day=day,
                     model_version=segmentation["model_version"],
                 )
+                run_file(connection, "put_current.sql")
                 replace_interests(connection, duck, day)
             else:
                 run_file(connection, "refresh_current.sql")
