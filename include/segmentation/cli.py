@@ -646,11 +646,18 @@ def bench_switch(
     nights: Annotated[int, typer.Option(min=1, max=44, help="nights after the switch")] = 28,
     every: Annotated[int, typer.Option(min=1, help="run every so manieth of them")] = 1,
     seed: Annotated[int, typer.Option(help="of the shop")] = 1,
+    at_best: Annotated[
+        bool, typer.Option("--at-best", help="instead: how many a classifier tells that was shown who switches")
+    ] = False,
 ) -> None:
     """Let some customers of a simulated shop change their ways, and tell how soon their label says so."""
-    from segmentation.bench.switch import follow_switch
+    from segmentation.bench.switch import follow_switch, tell_at_best
     from segmentation.config import settings
 
+    if at_best:
+        told = tell_at_best(settings(), customers, origin, target, range(every, nights + 1, every), seed)
+        typer.echo(told.to_string(index=False))
+        return
     typer.echo(follow_switch(settings(), customers, origin, target, share, nights, every, seed).to_string(index=False))
 
 
@@ -688,6 +695,21 @@ def bench_scale(
     typer.echo(table)
     if write is not None:
         write_between_marks(write, command(customers, events), table)
+
+
+@bench.command("crowd")
+def bench_crowd(
+    customers: Annotated[int, typer.Option(min=500, help="customers of the simulated shop, of five types")] = 10_000,
+    times: Annotated[int, typer.Option(min=1, help="how many of each the crowd has")] = 100,
+    seed: Annotated[int, typer.Option(help="of the shop")] = 1,
+) -> None:
+    """Group and judge as many customers as asked: two nights of a small shop, with its customers multiplied."""
+    from segmentation.bench.crowd import time_crowd
+    from segmentation.config import settings
+    from segmentation.demo.postgres import temporary_server
+
+    with temporary_server() as (server, place):
+        typer.echo(time_crowd(settings(), server, place, customers, times, seed).to_string(index=False))
 
 
 @bench.command("faults")

@@ -1,8 +1,13 @@
-"""`segmentation bench switch`: customers who change their ways on a known day, and how soon their label says so."""
+"""`segmentation bench switch`: customers who change their ways on a known day, and how soon their label says so.
+
+A label cannot follow sooner than rows can tell. `tell_at_best` says how soon that is: it gives the rows to a
+classifier that was shown, in other shops, who switches, which no segmentation is.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,16 +20,23 @@ from segmentation.bench.planted import lay
 from segmentation.bench.replay import run_again, segments_of
 from segmentation.calendar import day_interval
 from segmentation.catalog import CUSTOMERS, EVENTS, ORDER_ITEMS, ORDERS
+from segmentation.clusters.inputs import read_static
 from segmentation.config import Settings
 from segmentation.demo.simulator import DEMO_DAYS, FIRST_DAY, TIMEZONE, Shop, simulate
 from segmentation.errors import InvalidSetting
 from segmentation.extract.contract import TIME_COLUMNS
+from segmentation.features.build_features import build_features
 
 log = logging.getLogger(__name__)
 
 #: The last night before the switch; those who switch do so with the next midnight.
 LAST_DAY_BEFORE = DEMO_DAYS[-1]
 COLUMNS = ("night", "active", "left", "arrived", "arrived_active", "others_moved")
+#: Shares of the others who may be taken for somebody who switched.
+FALSE_MOVES = (0.015, 0.05)
+AT_BEST_COLUMNS = ("night", "auc", *(f"told_at_{share:.1%}" for share in FALSE_MOVES))
+#: Shops that the classifier is shown, and the share of the type that switches in each: many, so that it learns well.
+_SHOWN, _SHOWN_SHARE = 2, 0.4
 
 
 def switched_shop(shop: Shop, origin: str, target: str, share: float, day: date, seed: int) -> tuple[Shop, list[str]]:
@@ -160,13 +172,102 @@ def follow_switch(
     return pd.DataFrame(rows, columns=list(COLUMNS)).round(3)
 
 
+def tell_at_best(
+    settings: Settings, customers: int, origin: str, target: str, nights: Sequence[int], seed: int
+) -> pd.DataFrame:
+    """Tell those who switched from those of their type who did not, knowing what no segmentation knows: who they were.
+
+    Parameters
+    ----------
+    settings : Settings
+        All but home and timezone are used.
+    customers : int
+        Of each simulated shop, of five types.
+    origin, target
+        As for `switched_shop`.
+    nights : sequence of int
+        Nights after the switch.
+    seed : int
+        Seed of the shop that is judged; the classifier is shown others.
+
+    Returns
+    -------
+    DataFrame
+        One row per night, `AT_BEST_COLUMNS`: area under the ROC curve, and the shares of those who switched who are
+        told where these shares of the others of their type are taken for them.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.metrics import roc_auc_score
+
+    judged = _changes_since(settings, customers, origin, target, nights, seed)
+    shown = [
+        _changes_since(settings, customers, origin, target, nights, seed + number) for number in range(1, _SHOWN + 1)
+    ]
+    rows = []
+    for night in nights:
+        learnt = pd.concat([changes[night] for changes in shown])
+        known = learnt.columns[learnt.std() > 0].intersection(judged[night].columns).drop("switched")
+        model = HistGradientBoostingClassifier(learning_rate=0.05, max_features=0.3, random_state=seed)
+        model.fit(learnt[known], learnt["switched"])
+        switched = judged[night]["switched"].to_numpy(dtype=bool)
+        chances = model.predict_proba(judged[night][known])[:, 1]
+        told = [(chances[switched] > np.quantile(chances[~switched], 1 - share)).mean() for share in FALSE_MOVES]
+        rows.append((night, roc_auc_score(switched, chances), *told))
+        log.info("at best, night %s: %s", night, np.round(rows[-1][1:], 3).tolist())
+    return pd.DataFrame(rows, columns=list(AT_BEST_COLUMNS)).round(3)
+
+
+def _changes_since(
+    settings: Settings, customers: int, origin: str, target: str, nights: Sequence[int], seed: int
+) -> dict[int, pd.DataFrame]:
+    """Describe a type's customers by night: as they were, as they are, what they did since, and who ``switched``."""
+    switch, last = (LAST_DAY_BEFORE + timedelta(days=days) for days in (1, max(nights)))
+    whole = simulate(customers, seed, 5, first_day=FIRST_DAY, last_day=last)
+    shop, switched = switched_shop(whole, origin, target, _SHOWN_SHARE, switch, seed)
+    truth = shop.truth.astype(str).set_index("customer_id")["type"]
+    of_type = truth.index[truth == origin]
+    described = {}
+    with TemporaryDirectory(prefix="segmentation-bench-") as folder:
+        told = settings.model_copy(update={"home": Path(folder), "timezone": TIMEZONE})
+        lay(told.lake, shop, last)
+        before = _described(told, LAST_DAY_BEFORE)
+        for night in nights:
+            day = LAST_DAY_BEFORE + timedelta(days=night)
+            now = _described(told, day)
+            changes = (now - before)[before.columns.intersection(now.columns)]
+            rows = before.add_prefix("before_").join([now.add_prefix("now_"), changes.add_prefix("change_")])
+            rows = rows.join(_counted(shop, switch, day)).loc[rows.index.intersection(of_type)]
+            described[night] = rows.assign(switched=rows.index.isin(switched))
+    return described
+
+
+def _described(settings: Settings, day: date) -> pd.DataFrame:
+    """Return the static features of a day that are numbers, by customer."""
+    build_features(settings, day, warm=True)
+    return read_static(settings.lake, day).set_index("customer_id").select_dtypes("number").astype(float)
+
+
+def _counted(shop: Shop, first: date, last: date) -> pd.DataFrame:
+    """Count each customer's orders, visits, and events of each kind from the first day to the last."""
+    orders, events = (_between(shop.tables[table], TIME_COLUMNS[table], first, last) for table in (ORDERS, EVENTS))
+    customer = events["customer_id"].astype(str)
+    counts = pd.crosstab(customer, events["event_type"].astype(str))
+    counts["visits"] = events.groupby(customer)["session_id"].nunique()
+    counts = counts.join(orders["customer_id"].astype(str).value_counts().rename("orders"), how="outer")
+    return counts.fillna(0.0).add_prefix("since_")
+
+
+def _between(rows: pd.DataFrame, time: str, first: date, last: date) -> pd.DataFrame:
+    since, until = (pd.Timestamp(at) for at in (day_interval(first, TIMEZONE).start, day_interval(last, TIMEZONE).end))
+    return rows[rows[time].between(since, until, inclusive="left")]
+
+
 def _active(shop: Shop, first: date, last: date) -> pd.Index:
     """Return the ids of customers who visited or ordered from the first day to the last."""
-    since, until = (pd.Timestamp(at) for at in (day_interval(first, TIMEZONE).start, day_interval(last, TIMEZONE).end))
     # a campaign is the shop's doing
     acts = shop.events[shop.events["event_type"] != "campaign_sent"]
     seen = [
-        rows.loc[rows[time].between(since, until), "customer_id"]
-        for rows, time in ((acts, TIME_COLUMNS[EVENTS]), (shop.orders, TIME_COLUMNS[ORDERS]))
+        _between(rows, TIME_COLUMNS[table], first, last)["customer_id"]
+        for table, rows in ((EVENTS, acts), (ORDERS, shop.orders))
     ]
     return pd.Index(pd.concat(seen).dropna().unique()).astype(str)
