@@ -622,6 +622,9 @@ def bench_planted(
     types: Annotated[list[int] | None, typer.Option(help="planted types: 1, 3, 5 or 8; may be repeated")] = None,
     shops: Annotated[int, typer.Option(min=1, help="shops of each, with seeds 1, 2, …")] = 5,
     history_days: Annotated[int | None, typer.Option(min=1, help="days of history [default: the whole year]")] = None,
+    paths: Annotated[
+        bool, typer.Option(help="--no-paths: hide the features made for the order of events from the model")
+    ] = True,
 ) -> None:
     """Simulate shops whose customers are of hidden types, and tell whether the segments are these types."""
     from segmentation.bench.planted import find_planted, summarise_planted
@@ -629,7 +632,7 @@ def bench_planted(
 
     asked = types or [3, 5, 8, 1]
     shop_seeds = range(1, shops + 1)
-    found = [find_planted(settings(), customers, count, shop_seeds, history_days) for count in asked]
+    found = [find_planted(settings(), customers, count, shop_seeds, history_days, paths) for count in asked]
     for table in found:
         for row in table.itertuples():
             typer.echo(f"{row.types} types, seed {row.seed}: {row.reason}")

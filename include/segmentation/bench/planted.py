@@ -10,16 +10,19 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from sklearn.metrics import adjusted_rand_score
 
 from segmentation.bench.replay import STATIC_ONLY, run_again, segments_of, with_encoder
 from segmentation.calendar import days_between
-from segmentation.catalog import CHECKED, EVENTS, ORDER_ITEMS, ORDERS, RFM
+from segmentation.catalog import CHECKED, EVENTS, FEATURES, ORDER_ITEMS, ORDERS, RFM, WINDOWS
 from segmentation.clusters.inputs import read_static
 from segmentation.config import Settings
 from segmentation.demo.simulator import DEMO_DAYS, FIRST_DAY, TIMEZONE, Shop, simulate
 from segmentation.evaluate.baselines import KMEANS_RFM, baseline_labels
 from segmentation.extract.contract import TIME_COLUMNS
+from segmentation.features import definitions
+from segmentation.features.build_features import build_features
 from segmentation.lake import Lake
 
 log = logging.getLogger(__name__)
@@ -29,7 +32,12 @@ COLUMNS = (*_SHOP, "adjusted_rand_index", "static_features_only", KMEANS_RFM, *_
 
 
 def find_planted(
-    settings: Settings, customers: int, types: int, seeds: Sequence[int], history_days: int | None = None
+    settings: Settings,
+    customers: int,
+    types: int,
+    seeds: Sequence[int],
+    history_days: int | None = None,
+    paths: bool = True,
 ) -> pd.DataFrame:
     """Simulate shops, run one first night of each, and compare the segments with the planted types.
 
@@ -45,6 +53,9 @@ def find_planted(
         One shop each.
     history_days : int, optional
         Days up to the night; by default from the first simulated day on.
+    paths : bool
+        False: the features made for the order of events are hidden, as if nobody had thought of them; then only the
+        sequence encoder can tell what differs in order alone.
 
     Returns
     -------
@@ -61,7 +72,10 @@ def find_planted(
             told = settings.model_copy(update={"home": Path(folder), "timezone": TIMEZONE})
             shop = simulate(customers, seed, types, first_day=first, last_day=day)
             lay(told.lake, shop, day)
-            night = run_again(told, day, None)
+            build_features(told, day, warm=False)
+            if not paths:
+                hide_paths(told.lake, day)
+            night = run_again(told, day, None, features=False)
             found = segments_of(told, night.night)
             plain = with_encoder(told, STATIC_ONLY, told.encoder.seed)
             labels = [
@@ -76,6 +90,18 @@ def find_planted(
         rows.append((customers, types, seed, length, *indices, clustered.k, clustered.algorithm, clustered.reason))
         log.info("%s customers, %s types, seed %s: %s", customers, types, seed, rows[-1][3:])
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def hide_paths(lake: Lake, day: date) -> None:
+    """Make every feature from the order of events unknown, in the features and windows of a day."""
+    hidden = [feature.name for feature in definitions.FEATURES if feature.source == "paths"]
+    for file_set in (FEATURES, WINDOWS):
+        for file in lake.path(file_set, day=day).rglob("static.parquet"):
+            table = pq.read_table(file, partitioning=None)
+            for name in set(hidden) & set(table.column_names):
+                place = table.schema.get_field_index(name)
+                table = table.set_column(place, name, pa.nulls(len(table), table.schema.field(name).type))
+            lake.write_table(table, file)
 
 
 def lay(lake: Lake, shop: Shop, day: date) -> None:

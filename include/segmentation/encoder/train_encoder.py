@@ -148,8 +148,9 @@ def train(
     Returns
     -------
     Training
-        The weights before the first epoch take part in the contest, so training never makes them worse; after a
-        cold start the deep part counts only in heads whose loss it lowers by `LEAST_GAIN`. Of a
+        The weights before the first epoch take part in the contest, so training never makes them worse. In a
+        cold start the deep part counts only in heads whose loss it lowers by `LEAST_GAIN`, in the contest too: it finds
+        the order of events after several epochs without gain, when it has begun to learn other heads by heart. Of a
         fine-tune only the share ``warm_rate`` is taken over: an exponential average of the weights over nights (Polyak
         and Juditsky 1992).
     """
@@ -184,6 +185,8 @@ def train(
         passed = _epoch(training, settings.batch_size, sequence_length, draws, network)
         history = network.fit(passed, epochs=1, verbose=0, shuffle=False)
         by_head = _held_out_losses(predict, held_out, scale)
+        if cold:
+            by_head = np.where(_earned(by_head, first_heads), by_head, first_heads)
         losses.append(float(by_head @ weights))
         logger.info(
             "epoch %d: training loss %.4f, held-out loss %.4f (before %.4f), %d windows, %.1f s",
@@ -195,10 +198,7 @@ def train(
             break
     network.set_weights(best)
     if cold and best_epoch:
-        earned = best_heads < (1 - LEAST_GAIN) * first_heads
-        network.get_layer("earned").set_weights([earned.astype(np.float32)])
-        best_heads = np.where(earned, best_heads, first_heads)
-        losses[best_epoch] = float(best_heads @ weights)
+        network.get_layer("earned").set_weights([_earned(best_heads, first_heads).astype(np.float32)])
     if not cold and best_epoch:
         # the other customers' noise is in every night's tune: averaged over nights it cancels, and segments keep still
         network.set_weights(_part_way(start, best, settings.warm_rate))
@@ -214,6 +214,11 @@ def train(
         len(training),
         seconds,
     )
+
+
+def _earned(losses: npt.NDArray[np.float64], linear: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Tell in which heads the deep part counts, (Q,): those whose held-out loss it lowers by `LEAST_GAIN`."""
+    return losses < (1 - LEAST_GAIN) * linear
 
 
 def _part_way(start: Sequence[Floats], end: Sequence[Floats], share: float) -> list[Floats]:
