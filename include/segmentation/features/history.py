@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _INSERTS = {catalog.ORDERS: "insert_orders", catalog.ORDER_ITEMS: "insert_items", catalog.EVENTS: "insert_events"}
+#: No feature looks at events further back from its as-of day than a year and, before the orders of that year, 3 days.
+_LONGEST_LOOK = timedelta(days=365 + 4)
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class History:
         The kept months up to that of the day.
     customer_files : tuple of tuple of str
         Per bucket, the files with the day's snapshot of the customers table.
+    oldest : date
+        Oldest as-of day that will be asked for: what only older ones need is not loaded. By default all is.
     """
 
     folder: Path
@@ -63,6 +67,7 @@ class History:
     day: date = date.max
     months: tuple[Month, ...] = ()
     customer_files: tuple[tuple[str, ...], ...] = ()
+    oldest: date = date.min
 
     @property
     def repeated_orders(self) -> Path:
@@ -163,7 +168,10 @@ def load_bucket(connection: duckdb.DuckDBPyConnection, settings: Settings, histo
     """
     _open_day(connection, settings, history)
     run(connection, "create_bucket", {})
-    values = _moment(settings, history)
+    values = _moment(settings, history) | {
+        "since": _since(settings, history),
+        "length": settings.features.sequence_length,
+    }
     for table, insert in _INSERTS.items():
         files = history.files(table, bucket)
         if table == catalog.ORDER_ITEMS:
@@ -205,6 +213,13 @@ def _moment(settings: Settings, history: History) -> dict[str, Any]:
         "timezone": settings.timezone,
         "void": list(catalog.VOID_STATUSES),
     }
+
+
+def _since(settings: Settings, history: History) -> datetime:
+    """Return the start of the events that are needed whole."""
+    if history.oldest - date.min <= _LONGEST_LOOK:
+        return datetime.min.replace(tzinfo=UTC)
+    return day_interval(history.oldest - _LONGEST_LOOK, settings.timezone).start
 
 
 def _open_day(connection: duckdb.DuckDBPyConnection, settings: Settings, history: History) -> None:
