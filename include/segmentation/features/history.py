@@ -20,7 +20,7 @@ from segmentation import catalog
 from segmentation.calendar import day_interval
 from segmentation.config import Settings
 from segmentation.errors import LakeFull, MissingInput
-from segmentation.features.months import NOBODY, Month, bring_forward
+from segmentation.features.months import NOBODY, Month, bring_forward, write_buckets
 from segmentation.features.queries import bind, query, run
 from segmentation.features.training_sample import TrainingSample
 from segmentation.rates.conversion import checked_rates, open_conversion
@@ -139,8 +139,7 @@ def spread_history(connection: duckdb.DuckDBPyConnection, settings: Settings, da
     """
     if not settings.lake.rows_file(catalog.CHECKED, catalog.ORDERS, day).exists():
         raise MissingInput("the checked orders file", day, "Run the validate step of that day first.")
-    # beside scratch: another attempt at the same day empties that
-    with TemporaryDirectory(dir=scratch.parent, prefix="months-") as on_their_way:
+    with TemporaryDirectory(dir=scratch, prefix="months-") as on_their_way:
         months = bring_forward(connection, settings.lake, settings.features.buckets, day, Path(on_their_way))
     history = History(scratch, None, None, False, day=day, months=tuple(months))
     history = replace(history, customer_files=_spread_customers(connection, settings, history))
@@ -240,9 +239,8 @@ def _spread_customers(
     run(connection, "create_spreading", {})
     if files := _snapshot(settings, catalog.CUSTOMERS, history.day):
         values = _moment(settings, history) | {"buckets": settings.features.buckets, "customers": files}
-        selected = connection.sql(query("select_customers"), params=bind("select_customers", values))
         folder = history.folder / "customers"
-        selected.write_parquet(str(folder), partition_by=["bucket"], overwrite=True, compression="snappy")
+        write_buckets(connection, "select_customers", values, folder)
         return tuple(
             tuple(sorted(str(file) for file in folder.glob(f"bucket={bucket}/*.parquet")))
             for bucket in range(settings.features.buckets)

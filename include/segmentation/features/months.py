@@ -8,14 +8,15 @@ be renamed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+
+import pyarrow.parquet as pq
 
 from segmentation.catalog import CHECKED, DAILY_TABLES, EVENTS, HISTORY, ORDER_ITEMS, ORDERS
 from segmentation.features.queries import bind, query, run
@@ -30,8 +31,10 @@ _MONTHS = "_months"
 _FILES = "month.json"
 #: Bucket of orders without a customer, and of lines that are found by their order alone.
 NOBODY = -1
-#: So long a night may go on reading the version of a month that another night has replaced.
+#: So long a night may go on reading the version of a month that another night has replaced, or writing one.
 _LONGEST_NIGHT = timedelta(days=1)
+#: How the names of versions begin: when they were written, in UTC; names sort as times.
+_WRITTEN = "%Y%m%dT%H%M%SZ"
 #: What the queries call each table.
 _NAMES = {ORDERS: "orders", ORDER_ITEMS: "items", EVENTS: "events"}
 
@@ -84,6 +87,11 @@ def bring_forward(
     LakeFull
         If the disk is full; the months that were kept stay.
     """
+    before = datetime.now(UTC) - _LONGEST_NIGHT
+    for left in unused(lake):
+        # a killed night left it
+        if left.name < f"version={before.strftime(_WRITTEN)}":
+            lake.remove(left)
     found = []
     for name, rows in checked_days(lake).items():
         if name > f"{last_day:%Y-%m}":
@@ -91,7 +99,7 @@ def bring_forward(
         kept = KeptMonth.read(lake, name)
         if kept is None or not kept.holds(rows, buckets):
             kept = _spread(connection, lake, name, rows, buckets, scratch / name, kept)
-        elif kept.replaced_at and kept.replaced_at < datetime.now(UTC) - _LONGEST_NIGHT:
+        elif kept.replaced_at and kept.replaced_at < before:
             lake.remove(_folder(lake, name, kept.replaced))
         found.append(Month(_folder(lake, name, kept.version)))
     return found
@@ -143,6 +151,66 @@ class KeptMonth:
         return (self.layout, self.buckets, self.rows) == (_LAYOUT, buckets, rows)
 
 
+def unused(lake: Lake) -> list[Path]:
+    """List the folders that no night will read: versions that no manifest names, months without a checked day.
+
+    A version that is being written is among them until its manifest is.
+    """
+    checked = checked_days(lake)
+    found = []
+    for folder in sorted(lake.path(HISTORY).glob("month=*")):
+        month = folder.name.removeprefix("month=")
+        kept = KeptMonth.read(lake, month) if month in checked else None
+        named = {_folder(lake, month, one) for one in (kept.version, kept.replaced) if one} if kept else set()
+        found += [version for version in sorted(folder.glob("version=*")) if version not in named]
+    return found
+
+
+def forget_replaced(lake: Lake) -> None:
+    """Remove all versions but those that hold; no night may be under way."""
+    for version in unused(lake):
+        lake.remove(version)
+    for file in sorted(lake.path(HISTORY, _MONTHS).glob("*.json")):
+        kept = KeptMonth.read(lake, file.stem)
+        if kept and kept.replaced:
+            lake.remove(_folder(lake, file.stem, kept.replaced))
+            replace(kept, replaced="", replaced_at=None).write(lake, file.stem)
+
+
+def kept_as_checked(lake: Lake) -> dict[str, KeptMonth]:
+    """Return the months that hold what is checked, so that what is done to both alike leaves them holding."""
+    found = {month: (KeptMonth.read(lake, month), rows) for month, rows in checked_days(lake).items()}
+    return {month: kept for month, (kept, rows) in found.items() if kept and kept.holds(rows, kept.buckets)}
+
+
+def keep_on(lake: Lake, months: dict[str, KeptMonth]) -> None:
+    """Let months hold what is checked now: the same was done to their rows as to those of the checked files."""
+    checked = checked_days(lake)
+    for month, kept in months.items():
+        if checked.get(month, {}) != kept.rows:
+            replace(kept, rows=checked.get(month, {})).write(lake, month)
+
+
+def month_of(lake: Lake, file: Path) -> str | None:
+    """Return the month whose spread rows a file holds; None of any other file.
+
+    Examples
+    --------
+    >>> month_of(Lake(Path("lake")), Path("lake/history/month=2017-10/version=1/orders/bucket=0/data_0.parquet"))
+    '2017-10'
+    """
+    history = lake.path(HISTORY)
+    if not file.is_relative_to(history):
+        return None
+    return file.relative_to(history).parts[0].removeprefix("month=")
+
+
+def forget_month(lake: Lake, month: str) -> None:
+    """Remove a month, so that the next night spreads it anew."""
+    _manifest(lake, month).unlink(missing_ok=True)
+    lake.remove(lake.path(HISTORY, month=month))
+
+
 def checked_days(lake: Lake) -> dict[str, dict[str, dict[str, str]]]:
     """List month -> table -> day -> content hash of the checked files, in order of the months.
 
@@ -178,7 +246,7 @@ def _spread(
     values: dict[str, Any] = {"buckets": buckets}
     values |= {_NAMES[table]: [str(file) for file in files.values()] for table, files in paths.items()}
     # a name of its own: two writers of the same rows do not mix their files
-    version = f"{_short_hash([_LAYOUT, buckets, read])}-{uuid4().hex[:8]}"
+    version = f"{datetime.now(UTC).strftime(_WRITTEN)}-{uuid4().hex[:8]}"
     folder = _folder(lake, month, version)
     scratch.mkdir()
     run(connection, "create_spreading", {})
@@ -186,10 +254,11 @@ def _spread(
         run(connection, "insert_places", values)
     listed: dict[str, dict[str, list[str]]] = {}
     for table in paths:
-        name = f"select_{_NAMES[table]}"
-        selected = connection.sql(query(name), params=bind(name, values))
-        selected.write_parquet(str(scratch / table), partition_by=["bucket"], overwrite=True, compression="snappy")
+        rows_written = write_buckets(connection, f"select_{_NAMES[table]}", values, scratch / table)
         listed[table] = _put_in_place(scratch / table, folder / table)
+        placed = [folder / table / name for names in listed[table].values() for name in names]
+        if sum(pq.read_metadata(file).num_rows for file in placed) != rows_written:
+            raise FileNotFoundError(f"files of {scratch / table} were removed before they were in place; try again")
     shutil.rmtree(scratch, ignore_errors=True)
     lake.write_json(listed, folder / _FILES)
     if before and before.replaced:
@@ -198,6 +267,14 @@ def _spread(
     kept = KeptMonth(version, _LAYOUT, buckets, read, *replaced)
     kept.write(lake, month)
     return kept
+
+
+def write_buckets(connection: duckdb.DuckDBPyConnection, name: str, values: dict[str, Any], folder: Path) -> int:
+    """Write the rows of ``<name>.sql`` into a folder of this machine, by their column ``bucket``; return how many."""
+    options = "format parquet, partition_by (bucket), overwrite, compression snappy"
+    copy = f"copy ({query(name)}) to $folder ({options})"
+    [(rows,)] = connection.execute(copy, bind(name, values) | {"folder": str(folder)}).fetchall()
+    return int(rows)
 
 
 def _put_in_place(source: Path, target: Path) -> dict[str, list[str]]:
@@ -209,10 +286,6 @@ def _put_in_place(source: Path, target: Path) -> dict[str, list[str]]:
             shutil.move(file, temporary)
         listed.setdefault(file.parent.name.removeprefix("bucket="), []).append(name)
     return listed
-
-
-def _short_hash(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _manifest(lake: Lake, month: str) -> Path:
