@@ -224,7 +224,7 @@ def _since(settings: Settings, history: History) -> datetime:
 def _open_day(connection: duckdb.DuckDBPyConnection, settings: Settings, history: History) -> None:
     """Create what a bucket is joined with: the day's products and rates, and which of repeated orders counts."""
     run(connection, "create_cutting", {})
-    if history.repeated_orders.exists():
+    if history.files(catalog.ORDERS):
         run(connection, "insert_repeated_orders", {"file": str(history.repeated_orders)})
     if products := _snapshot(settings, catalog.PRODUCTS, history.day):
         run(connection, "insert_products", {"files": products})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -88,12 +89,13 @@ def bring_forward(
         If the disk is full; the months that were kept stay.
     """
     before = datetime.now(UTC) - _LONGEST_NIGHT
-    for left in unused(lake):
+    checked = checked_days(lake)
+    for left in unused(lake, checked):
         # a killed night left it
         if left.name < f"version={before.strftime(_WRITTEN)}":
             lake.remove(left)
     found = []
-    for name, rows in checked_days(lake).items():
+    for name, rows in checked.items():
         if name > f"{last_day:%Y-%m}":
             break
         kept = KeptMonth.read(lake, name)
@@ -151,16 +153,23 @@ class KeptMonth:
         return (self.layout, self.buckets, self.rows) == (_LAYOUT, buckets, rows)
 
 
-def unused(lake: Lake) -> list[Path]:
+def unused(lake: Lake, checked: Collection[str] | None = None) -> list[Path]:
     """List the folders that no night will read: versions that no manifest names, months without a checked day.
 
     A version that is being written is among them until its manifest is.
+
+    Parameters
+    ----------
+    lake : Lake
+        Where they are.
+    checked : collection of str, optional
+        The months of `checked_days`; looked up by default.
     """
-    checked = checked_days(lake)
+    with_days = checked_days(lake) if checked is None else checked
     found = []
     for folder in sorted(lake.path(HISTORY).glob("month=*")):
         month = folder.name.removeprefix("month=")
-        kept = KeptMonth.read(lake, month) if month in checked else None
+        kept = KeptMonth.read(lake, month) if month in with_days else None
         named = {_folder(lake, month, one) for one in (kept.version, kept.replaced) if one} if kept else set()
         found += [version for version in sorted(folder.glob("version=*")) if version not in named]
     return found
@@ -255,9 +264,8 @@ def _spread(
     listed: dict[str, dict[str, list[str]]] = {}
     for table in paths:
         rows_written = write_buckets(connection, f"select_{_NAMES[table]}", values, scratch / table)
-        listed[table] = _put_in_place(scratch / table, folder / table)
-        placed = [folder / table / name for names in listed[table].values() for name in names]
-        if sum(pq.read_metadata(file).num_rows for file in placed) != rows_written:
+        listed[table], rows_placed = _put_in_place(scratch / table, folder / table)
+        if rows_placed != rows_written:
             raise FileNotFoundError(f"files of {scratch / table} were removed before they were in place; try again")
     shutil.rmtree(scratch, ignore_errors=True)
     lake.write_json(listed, folder / _FILES)
@@ -277,15 +285,17 @@ def write_buckets(connection: duckdb.DuckDBPyConnection, name: str, values: dict
     return int(rows)
 
 
-def _put_in_place(source: Path, target: Path) -> dict[str, list[str]]:
-    """Move the files of one table into the lake, one by one, and list them by bucket."""
+def _put_in_place(source: Path, target: Path) -> tuple[dict[str, list[str]], int]:
+    """Move the files of one table into the lake, one by one; list them by bucket, and count their rows."""
     listed: dict[str, list[str]] = {}
+    rows = 0
     for file in sorted(source.glob("bucket=*/*.parquet")):
         name = file.relative_to(source).as_posix()
+        rows += pq.read_metadata(file).num_rows
         with replacing(target / name) as temporary:
             shutil.move(file, temporary)
         listed.setdefault(file.parent.name.removeprefix("bucket="), []).append(name)
-    return listed
+    return listed, rows
 
 
 def _manifest(lake: Lake, month: str) -> Path:
