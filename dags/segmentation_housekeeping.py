@@ -8,9 +8,9 @@
 (this run): a dry run logs each file that would go, with its reason.
 
 The policy is in `docs/SETTINGS.md` (housekeeping). Reads `ops.runs`. Writes, that is removes from: lake (features,
-outlooks, snapshots, superseded labels, quarantine), models, Data Docs, reports, log files of these DAGs, and
-`ops.downloads`. Airflow's own tables are Airflow's: `airflow db clean`. Owner: data engineering. Runbook:
-`docs/RUNBOOK.md`.
+outlooks, snapshots, superseded labels, spread months that no night reads, quarantine), models, Data Docs, reports, log
+files of these DAGs, and `ops.downloads`. Airflow's own tables are Airflow's: `airflow db clean`. Owner: data
+engineering. Runbook: `docs/RUNBOOK.md`.
 """
 
 from datetime import timedelta

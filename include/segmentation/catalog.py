@@ -40,6 +40,8 @@ VOID_STATUSES = ("cancelled", "canceled", "failed")
 RAW = "raw"  # raw/<table>/day=D/rows.parquet
 CHECKED = "checked"  # checked/<table>/day=D/rows.parquet
 QUARANTINE = "quarantine"  # quarantine/<table>/day=D/rows.parquet
+# history/month=M/version=V/{orders,order_items,events}/bucket=N/*.parquet and month.json; history/_months/M.json
+HISTORY = "history"
 FEATURES = "features"  # features/day=D/bucket=NN/{static,timeline,categories,channels,products}.parquet
 WINDOWS = "windows"  # windows/day=D/cutoff=C/bucket=NN/{static,timeline,categories,targets,target_categories}.parquet
 OUTLOOK = "outlook"  # outlook/day=D/{outlook,matured,interests}.parquet and outlook.json

@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 
 from segmentation.bench.attempts import DROP, FULL, KILL, RESTART, STRUCK, TASKS, Attempt, Place, small_disk
 from segmentation.calendar import day_interval
-from segmentation.catalog import EXTRACT_ROLE, MARKETING_ROLE, MARTS, PUBLISH_ROLE
+from segmentation.catalog import EXTRACT_ROLE, HISTORY, MARKETING_ROLE, MARTS, PUBLISH_ROLE
 from segmentation.config import Settings
 from segmentation.demo.postgres import SOURCE_DATABASE, WAREHOUSE_DATABASE, Server
 from segmentation.demo.setup import set_up_server
@@ -366,4 +366,6 @@ def _tables(warehouse: Engine) -> set[str]:
 
 
 def _files(home: Path) -> set[str]:
-    return {path.relative_to(home).as_posix() for path in home.rglob("*")}
+    # the versions of the spread history have names of their own, and killed ones stay for a day
+    history = home / "lake" / HISTORY
+    return {path.relative_to(home).as_posix() for path in home.rglob("*") if not path.is_relative_to(history)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from segmentation.erasure.search import (
     word_pattern,
 )
 from segmentation.extract.extract_day import write_daily_rows
+from segmentation.features.months import forget_month, forget_replaced, keep_on, kept_as_checked, month_of
 from segmentation.lake import Lake, content_hash, remove_left_behind, replacing
 from segmentation.validate.check_rows import volume_of
 
@@ -68,12 +69,18 @@ def remove_from_lake(settings: Settings, warehouse: Any, request_ids: list[int])
     requests = load_requests(settings, warehouse, request_ids)
     ids = [one for request in requests for one in request.customer_ids]
     lake = settings.lake
-    # what a killed night left: unfinished files, and its spread of the history
+    # what killed nights left: unfinished files, and versions of the spread history that nobody will read
     remove_left_behind(lake.root)
     lake.remove(lake.root / _SCRATCH)
+    forget_replaced(lake)
     with duckdb.connect(config={"threads": settings.features.threads}) as connection:
         orders = orders_of(connection, parquet_files(lake.root), ids)
     changed = search_files(settings, ids, orders).changed
+    for month in _with_shared_orders(lake, changed, ids, list(orders)):
+        forget_month(lake, month)
+        changed = {file: None for file in changed if month_of(lake, file) != month}
+    # the rows that go from the checked files go from these months too
+    kept = kept_as_checked(lake)
     tables = sorted((file for file in changed if file.suffix == ".parquet"), key=_order_of_removal)
     for file in tables:
         _rewrite(lake, file, ids, list(orders))
@@ -83,6 +90,7 @@ def remove_from_lake(settings: Settings, warehouse: Any, request_ids: list[int])
     days = [request.first_day for request in requests if request.first_day is not None]
     if days:
         _describe_again(lake, min(days))
+    keep_on(lake, kept)
     return len(tables) + len(words)
 
 
@@ -96,6 +104,26 @@ def _order_of_removal(file: Path) -> tuple[bool, bool, int, str]:
         _FILE_SETS.index(sets[0]) if sets else len(_FILE_SETS),
         str(file),
     )
+
+
+def _with_shared_orders(
+    lake: Lake, files: Iterable[Path], customer_ids: Sequence[str], order_ids: Sequence[str]
+) -> set[str]:
+    """Return the months of the spread history with an order that somebody else has as well, on another day.
+
+    Its lines stay, but were spread with the customer: where they belong afterwards only spreading tells.
+    """
+    found: set[str] = set()
+    theirs, alone = pa.array(customer_ids, pa.string()), pa.array(order_ids, pa.string())
+    for file in files:
+        if file.suffix == ".parquet" and (month := month_of(lake, file)):
+            rows = pq.ParquetFile(file)
+            if {ORDER_ID, CUSTOMER_ID} <= set(rows.schema_arrow.names):
+                keys = rows.read([ORDER_ID, CUSTOMER_ID])
+                of_them = keys.filter(pc.is_in(keys[CUSTOMER_ID], theirs))[ORDER_ID].drop_null()
+                if pc.any(pc.invert(pc.is_in(of_them, alone))).as_py():
+                    found.add(month)
+    return found
 
 
 def _rewrite(lake: Lake, file: Path, customer_ids: Sequence[str], order_ids: Sequence[str]) -> None:

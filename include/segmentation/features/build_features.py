@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -98,6 +98,7 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
             if history.first_order is None:
                 raise TooLittleHistory(day)
             cutoffs = choose_cutoffs(settings, day, history.first_order, warm)
+            history = replace(history, oldest=min([day, *cutoffs]))
             sample = training_sample(settings, history.customers)
             customers, without_order = 0, []
             for bucket in range(settings.features.buckets):

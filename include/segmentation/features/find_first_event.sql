@@ -1,2 +1,2 @@
--- When the first event of a known customer happened. Grain: one row.
-select min(occurred_at) from read_parquet($files, hive_partitioning = false)
+-- When the first event of a known customer happened. Grain: one row. Interval: days up to $day, before $end.
+select min(occurred_at) from spread_rows($events, $day) where occurred_at < $end

@@ -1,23 +1,26 @@
-"""The checked history up to a day, read once and spread over buckets of customers.
+"""The checked history up to a day, spread over buckets of customers, and one bucket of it loaded as of the day.
 
 A bucket is small enough to be worked on in memory; which one a customer is in depends on the id alone (MD5), not on the
-machine, the library's version or the day.
+machine, the library's version or the day. What every night spreads in the same way is kept (`months`); what is of the
+night alone is joined when a bucket is loaded: the products' categories, the rates, and which of repeated orders counts.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from segmentation import catalog
 from segmentation.calendar import day_interval
 from segmentation.config import Settings
 from segmentation.errors import LakeFull, MissingInput
+from segmentation.features.months import NOBODY, Month, bring_forward, write_buckets
 from segmentation.features.queries import bind, query, run
 from segmentation.features.training_sample import TrainingSample
 from segmentation.rates.conversion import checked_rates, open_conversion
@@ -25,17 +28,19 @@ from segmentation.rates.conversion import checked_rates, open_conversion
 if TYPE_CHECKING:
     import duckdb
 
-_SPREAD = ("orders", "items", "events", "customers")
+_INSERTS = {catalog.ORDERS: "insert_orders", catalog.ORDER_ITEMS: "insert_items", catalog.EVENTS: "insert_events"}
+#: No feature looks at events further back from its as-of day than a year and, before the orders of that year, 3 days.
+_LONGEST_LOOK = timedelta(days=365 + 4)
 
 
 @dataclass(frozen=True)
 class History:
-    """The history of a shop, one folder per table and bucket.
+    """The history of a shop up to a day: files and a few figures, so that another process can load a bucket.
 
     Attributes
     ----------
     folder : Path
-        Where the bucket files lie, under the lake's ``tmp``.
+        Where the night's own files lie, under the lake's ``tmp``.
     first_order : datetime or None
         When the first valid order was placed; None if there is none.
     first_event : datetime or None
@@ -44,6 +49,14 @@ class History:
         Whether any order has lines.
     customers : int
         Customers with an order, void ones included.
+    day : date
+        Business day; rows that came into the lake with later days are not loaded.
+    months : tuple of Month
+        The kept months up to that of the day.
+    customer_files : tuple of tuple of str
+        Per bucket, the files with the day's snapshot of the customers table.
+    oldest : date
+        Oldest as-of day that will be asked for: what only older ones need is not loaded. By default all is.
     """
 
     folder: Path
@@ -51,10 +64,19 @@ class History:
     first_event: datetime | None
     items_known: bool
     customers: int = 0
+    day: date = date.max
+    months: tuple[Month, ...] = ()
+    customer_files: tuple[tuple[str, ...], ...] = ()
+    oldest: date = date.min
 
-    def files(self, table: str, bucket: int) -> list[str]:
-        """List the files of one table's bucket; a bucket without rows has none."""
-        return _bucket_files(self.folder / table, str(bucket))
+    @property
+    def repeated_orders(self) -> Path:
+        """The file with the orders of several days' files."""
+        return self.folder / "repeated_orders.parquet"
+
+    def files(self, table: str, bucket: int | None = None) -> list[str]:
+        """List the kept files of a daily table, of all buckets or of one."""
+        return [file for month in self.months for file in month.files(table, bucket)]
 
 
 @contextmanager
@@ -88,7 +110,7 @@ def open_database(settings: Settings, scratch: Path) -> Iterator[duckdb.DuckDBPy
 
 
 def spread_history(connection: duckdb.DuckDBPyConnection, settings: Settings, day: date, scratch: Path) -> History:
-    """Spread every checked row up to the end of ``day`` over buckets of customers.
+    """Spread the checked rows up to the end of ``day`` over buckets of customers, as far as they are not kept so.
 
     Parameters
     ----------
@@ -97,9 +119,9 @@ def spread_history(connection: duckdb.DuckDBPyConnection, settings: Settings, da
     settings : Settings
         All settings.
     day : date
-        Business day; nothing after its end is read.
+        Business day; nothing after its end is used.
     scratch : Path
-        An empty folder for the bucket files.
+        An empty folder for files of this night alone.
 
     Returns
     -------
@@ -112,39 +134,20 @@ def spread_history(connection: duckdb.DuckDBPyConnection, settings: Settings, da
         If the day's orders were not checked.
     MissingRate
         If amounts are converted to one currency and an order has no usable rate.
+    LakeFull
+        If the disk is full.
     """
     if not settings.lake.rows_file(catalog.CHECKED, catalog.ORDERS, day).exists():
         raise MissingInput("the checked orders file", day, "Run the validate step of that day first.")
-    end = day_interval(day, settings.timezone).end
-    files = {table: _files(settings, table, day) for table in catalog.SOURCE_TABLES}
-
-    values: dict[str, Any] = {
-        "orders": files[catalog.ORDERS],
-        "items": files[catalog.ORDER_ITEMS],
-        "events": files[catalog.EVENTS],
-        "customers": files[catalog.CUSTOMERS],
-        "end": end,
-        "buckets": settings.features.buckets,
-        "timezone": settings.timezone,
-    }
-    orders = connection.read_parquet(files[catalog.ORDERS], hive_partitioning=False)
-    open_conversion(connection, settings, checked_rates(settings, day), orders, end)
-    run(connection, "find_repeated_orders", values)
-    run(connection, "create_products", {})
-    if files[catalog.PRODUCTS]:
-        run(connection, "insert_products", {"files": files[catalog.PRODUCTS]})
-    for table in _SPREAD:
-        if values[table]:
-            selected = connection.sql(query(f"select_{table}"), params=bind(f"select_{table}", values))
-            selected.write_parquet(str(scratch / table), partition_by=["bucket"], overwrite=True, compression="snappy")
-
-    void = list(catalog.VOID_STATUSES)
-    return History(
-        scratch,
-        first_order=_first(connection, "find_first_order", scratch / "orders", {"void": void, "end": end}),
-        first_event=_first(connection, "find_first_event", scratch / "events", {}),
-        items_known=_bucket_files(scratch / "items", "*") != [],
-        customers=_first(connection, "count_customers", scratch / "orders", {}) or 0,
+    with TemporaryDirectory(dir=scratch, prefix="months-") as on_their_way:
+        months = bring_forward(connection, settings.lake, settings.features.buckets, day, Path(on_their_way))
+    history = History(scratch, None, None, False, day=day, months=tuple(months))
+    history = replace(history, customer_files=_spread_customers(connection, settings, history))
+    history = _with_orders(connection, settings, history)
+    return replace(
+        history,
+        first_event=_first_event(connection, settings, history),
+        items_known=_has_lines(connection, settings, history),
     )
 
 
@@ -154,7 +157,7 @@ def load_bucket(connection: duckdb.DuckDBPyConnection, settings: Settings, histo
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        The database.
+        The database; it need not be the one that `spread_history` was given.
     settings : Settings
         All settings.
     history : History
@@ -162,10 +165,20 @@ def load_bucket(connection: duckdb.DuckDBPyConnection, settings: Settings, histo
     bucket : int
         Number of the bucket, from 0.
     """
+    _open_day(connection, settings, history)
     run(connection, "create_bucket", {})
-    for table in _SPREAD:
-        if files := history.files(table, bucket):
-            run(connection, f"insert_{table}", {"files": files})
+    values = _moment(settings, history) | {
+        "since": _since(settings, history),
+        "length": settings.features.sequence_length,
+    }
+    for table, insert in _INSERTS.items():
+        files = history.files(table, bucket)
+        if table == catalog.ORDER_ITEMS:
+            files += history.files(table, NOBODY)
+        if files:
+            run(connection, insert, values | {"files": files})
+    if history.customer_files and history.customer_files[bucket]:
+        run(connection, "insert_customers", {"files": list(history.customer_files[bucket])})
     _describe_bucket(connection, settings)
 
 
@@ -192,24 +205,94 @@ def _describe_bucket(connection: duckdb.DuckDBPyConnection, settings: Settings) 
         run(connection, name, {})
 
 
-def _files(settings: Settings, table: str, day: date) -> list[str]:
-    """List a table's files: every day's up to ``day``; of a snapshot only the day's own.
-
-    Every run writes its own snapshot; one of an earlier day alone is of a table that the shop no longer has.
-    """
-    lake = settings.lake
-    days = [day] if table in catalog.SNAPSHOT_TABLES else [d for d in lake.days(catalog.CHECKED, table) if d <= day]
-    paths = [lake.rows_file(catalog.CHECKED, table, found) for found in days]
-    return [str(path) for path in paths if path.exists()]
+def _moment(settings: Settings, history: History) -> dict[str, Any]:
+    return {
+        "day": history.day,
+        "end": day_interval(history.day, settings.timezone).end,
+        "timezone": settings.timezone,
+        "void": list(catalog.VOID_STATUSES),
+    }
 
 
-def _bucket_files(folder: Path, bucket: str) -> list[str]:
-    return sorted(str(path) for path in folder.glob(f"bucket={bucket}/*.parquet"))
+def _since(settings: Settings, history: History) -> datetime:
+    """Return the start of the events that are needed whole."""
+    if history.oldest - date.min <= _LONGEST_LOOK:
+        return datetime.min.replace(tzinfo=UTC)
+    return day_interval(history.oldest - _LONGEST_LOOK, settings.timezone).start
 
 
-def _first(connection: duckdb.DuckDBPyConnection, name: str, folder: Path, values: dict[str, Any]) -> Any:
-    """Return the one value of a query over all buckets of a table; None if there are none."""
-    files = _bucket_files(folder, "*")
-    if not files:
-        return None
-    return connection.execute(query(name), {"files": files, **values}).fetchall()[0][0]
+def _open_day(connection: duckdb.DuckDBPyConnection, settings: Settings, history: History) -> None:
+    """Create what a bucket is joined with: the day's products and rates, and which of repeated orders counts."""
+    run(connection, "create_cutting", {})
+    if history.files(catalog.ORDERS):
+        run(connection, "insert_repeated_orders", {"file": str(history.repeated_orders)})
+    if products := _snapshot(settings, catalog.PRODUCTS, history.day):
+        run(connection, "insert_products", {"files": products})
+    # that no rate is missing was seen when the history was spread
+    open_conversion(connection, settings, checked_rates(settings, history.day), None, _moment(settings, history)["end"])
+
+
+def _spread_customers(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, history: History
+) -> tuple[tuple[str, ...], ...]:
+    """Spread the day's snapshot of the customers table, and list the files of each bucket."""
+    run(connection, "create_spreading", {})
+    if files := _snapshot(settings, catalog.CUSTOMERS, history.day):
+        values = _moment(settings, history) | {"buckets": settings.features.buckets, "customers": files}
+        folder = history.folder / "customers"
+        write_buckets(connection, "select_customers", values, folder)
+        return tuple(
+            tuple(sorted(str(file) for file in folder.glob(f"bucket={bucket}/*.parquet")))
+            for bucket in range(settings.features.buckets)
+        )
+    return ()
+
+
+def _with_orders(connection: duckdb.DuckDBPyConnection, settings: Settings, history: History) -> History:
+    """Look at all orders: which are repeated, whether all have rates, since when there are some, and of how many."""
+    if not (files := history.files(catalog.ORDERS)):
+        return history
+    run(connection, "create_cutting", {})
+    values = _moment(settings, history) | {"orders": files}
+    repeated = connection.sql(query("find_repeated_orders"), params=bind("find_repeated_orders", values))
+    repeated.write_parquet(str(history.repeated_orders))
+    run(connection, "insert_repeated_orders", {"file": str(history.repeated_orders)})
+    orders = connection.sql(
+        "from spread_rows($orders, $day)", params={name: values[name] for name in ("orders", "day")}
+    )
+    open_conversion(connection, settings, checked_rates(settings, history.day), orders, values["end"])
+    [(first_order, customers)] = connection.execute(query("sum_up_orders"), bind("sum_up_orders", values)).fetchall()
+    return replace(history, first_order=first_order, customers=customers)
+
+
+def _first_event(connection: duckdb.DuckDBPyConnection, settings: Settings, history: History) -> datetime | None:
+    """Find the first event: a day's file holds the rows of that day, so it is in the first month that has one."""
+    for month in history.months:
+        if files := month.files(catalog.EVENTS):
+            values = _moment(settings, history) | {"events": files}
+            [(found,)] = connection.execute(query("find_first_event"), bind("find_first_event", values)).fetchall()
+            if found is not None:
+                return found
+    return None
+
+
+def _has_lines(connection: duckdb.DuckDBPyConnection, settings: Settings, history: History) -> bool:
+    """Tell whether any order has lines, within its month (nearly all have) or else in another one."""
+    for some in (*((month,) for month in history.months), history.months):
+        orders, items = (_files(some, table) for table in (catalog.ORDERS, catalog.ORDER_ITEMS))
+        if orders and items:
+            values = _moment(settings, history) | {"orders": orders, "items": items}
+            [(found,)] = connection.execute(query("find_lines"), bind("find_lines", values)).fetchall()
+            if found:
+                return True
+    return False
+
+
+def _files(months: Sequence[Month], table: str) -> list[str]:
+    return [file for month in months for file in month.files(table)]
+
+
+def _snapshot(settings: Settings, table: str, day: date) -> list[str]:
+    """List the day's own file of a snapshot; one of an earlier day alone is of a table that the shop no longer has."""
+    file = settings.lake.rows_file(catalog.CHECKED, table, day)
+    return [str(file)] if file.exists() else []

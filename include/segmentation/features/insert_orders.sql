@@ -1,3 +1,18 @@
--- The bucket's orders, as spread. Grain as in select_orders.sql.
+-- The bucket's orders. Grain: order. Interval: days up to $day, ordered_at before $end.
+-- Amounts become whole cents of the reporting currency.
 insert into bucket_orders by name
-select * from read_parquet($files, hive_partitioning = false);
+select
+    o.order_id,
+    o.customer_id,
+    o.ordered_at,
+    o.updated_at,
+    o.status,
+    reported_cents(o.total_cents, o.currency, rate.rate) as paid_cents,
+    reported_cents(o.discount_cents, o.currency, rate.rate) as discount_cents,
+    o.has_coupon,
+    o.currency,
+    rate.rate,
+    o.is_repeated
+from counted_orders($files, $day, $end) as o
+left join daily_rates as rate
+    on rate.currency = other_currency(o.currency) and rate.day = rate_day(o.currency, o.ordered_at, $timezone);

@@ -6,7 +6,7 @@ with
 -- one row per order or event
 entry as (
     select
-        customer_id, ordered_at as happened_at, local_at, 1 as kind, order_id as key, 'order' as event_type,
+        customer_id, ordered_at as happened_at, 1 as kind, order_id as key, 'order' as event_type,
         top_category as category,
         ln(1 + greatest(paid_cents, 0) / 100) as log_amount,
         case when paid_cents + discount_cents > 0 then discount_cents / (paid_cents + discount_cents) else 0 end
@@ -14,7 +14,7 @@ entry as (
     from known_orders
     union all
     select
-        customer_id, occurred_at, timezone($timezone, occurred_at), 0,
+        customer_id, occurred_at, 0,
         coalesce(event_id, event_type || '/' || coalesce(category, '')), event_type, category, 0.0, 0.0
     from bucket_events
     where occurred_at < $end and event_type <> 'purchase'
@@ -43,8 +43,8 @@ select
             then ln(1 + (epoch_us(happened_at) - epoch_us(previous_at)) / 3600e6)
         else 0
     end as float) as log_hours_since_previous,
-    cast(isodow(local_at) - 1 as tinyint) as day_of_week,
-    cast(hour(local_at) as tinyint) as hour,
+    cast(isodow(timezone($timezone, happened_at)) - 1 as tinyint) as day_of_week,
+    cast(hour(timezone($timezone, happened_at)) as tinyint) as hour,
     cast((epoch_us($end) - epoch_us(happened_at)) / 86400e6 as float) as days_before
 from newest
 order by customer_id, age desc

@@ -3,6 +3,6 @@
 select
     cast(customer_id as text) as customer_id,
     created_at,
-    cast(md5_number_lower(cast(customer_id as text)) % $buckets as integer) as bucket
+    customer_bucket(customer_id, $buckets) as bucket
 from read_parquet($customers, hive_partitioning = false)
 where (created_at < $end or created_at is null) and customer_id is not null

@@ -1,21 +1,16 @@
--- Every order up to the day, ready to be spread over buckets; of a repeated one only what repeated_orders says.
--- Grain: order. Keys: order_id, customer_id as text. Interval: ordered_at before $end.
--- Amounts become whole cents of the reporting currency, so that sums are exact and do not depend on the order of rows.
+-- Every order of a month, ready to be spread over buckets; those without a customer go to bucket -1, since they can be
+-- what became of somebody's order. Grain: order of a day's file. Keys: order_id, customer_id as text.
+-- Amounts are whole cents of the order's currency, so that sums are exact and do not depend on the order of rows.
 select
-    cast(o.order_id as text) as order_id,
+    cast(order_id as text) as order_id,
     cast(customer_id as text) as customer_id,
-    o.ordered_at,
+    ordered_at,
     updated_at,
     lower(status) as status,
-    reported_cents(cast(round(total_amount * 100) as bigint), o.currency, rate.rate) as paid_cents,
-    reported_cents(cast(round(coalesce(discount_amount, 0) * 100) as bigint), o.currency, rate.rate) as discount_cents,
+    currency,
+    cast(round(total_amount * 100) as bigint) as total_cents,
+    cast(round(coalesce(discount_amount, 0) * 100) as bigint) as discount_cents,
     coalesce(coupon_code, '') <> '' as has_coupon,
-    cast(md5_number_lower(cast(customer_id as text)) % $buckets as integer) as bucket
-from read_parquet($orders, hive_partitioning = false) as o
-left join repeated_orders as repeated on repeated.order_id = o.order_id
-left join daily_rates as rate
-    on rate.currency = other_currency(o.currency) and rate.day = rate_day(o.currency, o.ordered_at, $timezone)
-where
-    o.ordered_at < $end
-    and customer_id is not null
-    and (repeated.order_id is null or repeated.ordered_at = o.ordered_at)
+    lake_day(filename) as day,
+    customer_bucket(customer_id, $buckets) as bucket
+from read_parquet($orders, hive_partitioning = false, filename = true)

@@ -13,6 +13,7 @@ from segmentation import runs
 from segmentation.catalog import (
     CHECKED,
     FEATURES,
+    HISTORY,
     NO_MODEL,
     OUTLOOK,
     QUARANTINE,
@@ -23,6 +24,7 @@ from segmentation.catalog import (
 )
 from segmentation.config import Settings
 from segmentation.encoder.registry import stored_versions
+from segmentation.features.months import unused
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.warehouse import downloads
 
@@ -135,6 +137,10 @@ def plan_removal(settings: Settings, warehouse: Engine, now: datetime, logs: lis
             if version not in needed.models
         ]
     plan.removals += _old_files("logs", logs or [], now - timedelta(days=policy.logs_days))
+    plan.removals += [
+        _removal(HISTORY, folder, "another spread of the month's rows took its place, or a killed night left it")
+        for folder in unused(settings.lake)
+    ]
     scratch = settings.lake.root / _SCRATCH
     plan.removals += [
         _removal("scratch", folder, "a killed night left it")

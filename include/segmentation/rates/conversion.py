@@ -42,7 +42,7 @@ def open_conversion(
     connection: DuckDBPyConnection,
     settings: Settings,
     rates: pa.Table | None,
-    orders: DuckDBPyRelation,
+    orders: DuckDBPyRelation | None,
     end: datetime,
 ) -> None:
     """Create the table ``daily_rates`` and the macros of `create_conversion.sql`, and see that no rate is missing.
@@ -55,9 +55,9 @@ def open_conversion(
         ``reporting_currency`` ('' = nothing is converted) and the shop's timezone.
     rates : pyarrow.Table or None
         From `checked_rates`; None = the shop has no rates.
-    orders : DuckDBPyRelation
+    orders : DuckDBPyRelation or None
         Orders that will be summed: ``ordered_at``, ``currency``, ``status``, ``updated_at``; not looked at without a
-        reporting currency.
+        reporting currency. None = somebody has seen that no rate is missing.
     end : datetime
         Orders from then on are not looked at, and a cancellation counts if it was before.
 
@@ -72,7 +72,7 @@ def open_conversion(
     connection.from_arrow(known).create_view("known_rates", replace=True)
     connection.execute((_FOLDER / "create_daily_rates.sql").read_text(), {"usable_days": USABLE_DAYS})
     connection.execute((_FOLDER / "create_conversion.sql").read_text())
-    if not reporting:
+    if not reporting or orders is None:
         return
     orders.create_view("orders_to_convert", replace=True)
     missing = connection.execute(

@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import httpx
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
@@ -22,7 +25,7 @@ from tests.segmentation.activation.receiver import receiving
 
 from segmentation.activation.destination import Batch, Login, Recipient
 from segmentation.activation.s3_object import S3Bucket
-from segmentation.catalog import CHECKED, PUBLISH_ROLE, RAW
+from segmentation.catalog import CHECKED, HISTORY, PUBLISH_ROLE, RAW
 from segmentation.config import Settings
 from segmentation.demo.postgres import Server
 from segmentation.erasure.erase_customers import erase_customers
@@ -36,6 +39,9 @@ from segmentation.errors import (
     OtherPrivacyKey,
 )
 from segmentation.extract.extract_day import extract_day
+from segmentation.features.build_features import build_features
+from segmentation.features.months import kept_as_checked, unused
+from segmentation.lake import content_hash
 from segmentation.night import run_night
 from segmentation.validate.validate_day import validate_day
 
@@ -128,17 +134,28 @@ def test_an_erased_customer_is_gone_everywhere_and_stays_gone(make_shop: Callabl
     models = shop.rows("select model_version from ops.models order by 1")
     assert models
 
+    lake = shop.settings.lake
+    kept = kept_as_checked(lake)
+    assert len(kept) > 3
+
     number = request_erasure(shop.warehouse, customer, "ticket 17")
     certified = shop.erase()
 
     assert certified.request_ids == [number]
+    # the spread history lost the rows that the checked files lost: nothing of it is spread again for that
+    assert {month: one.version for month, one in kept_as_checked(lake).items()} == {
+        month: one.version for month, one in kept.items()
+    }
+    assert unused(lake) == []
     assert certified.stale_days == []
     for found in (search_files(shop.settings, [customer]), search_tables(shop.warehouse, [customer])):
         assert not found.rows
     row = shop.rows("select * from ops.erasure_certificates")[0]
     for place in (
         "lake/raw/orders", "lake/raw/order_items", "lake/raw/events", "lake/raw/customers", "lake/checked/orders",
-        "lake/features", "lake/windows", "lake/outlook", "lake/segmentations", "exports/files", "ops.activation_log",
+        "lake/history/orders",
+        "lake/history/order_items", "lake/history/events", "lake/features", "lake/windows",
+        "lake/outlook", "lake/segmentations", "exports/files", "ops.activation_log",
         "marts.customer_segments", "marts.customer_segment_history",
     ):  # fmt: skip
         assert row.found.get(place, 0) > 0, place
@@ -161,6 +178,13 @@ def test_an_erased_customer_is_gone_everywhere_and_stays_gone(make_shop: Callabl
     for found in (search_files(shop.settings, [customer]), search_tables(shop.warehouse, [customer])):
         assert not found.rows
     assert shop.rows("select count(*) from ops.runs where stale") == [(0,)]
+    after = {month: one.version for month, one in kept_as_checked(lake).items()}
+    assert [month for month, one in kept.items() if one.version != after[month]] == [f"{shop.shop.last_day:%Y-%m}"]
+    # and what it gives is what spreading everything again gives
+    made = {name: shop.files(name, f"day={shop.shop.last_day}") for name in ("features", "windows")}
+    lake.remove(lake.root / HISTORY)
+    build_features(shop.settings, shop.shop.last_day, warm=False)
+    assert made == {name: shop.files(name, f"day={shop.shop.last_day}") for name in made}
     again = shop.erase()
     assert again.request_ids == []
 
@@ -260,6 +284,43 @@ def test_an_erasure_killed_halfway_is_finished_by_the_next(make_shop: Callable[.
     assert result.days_extracted == [shop.shop.last_day.isoformat()]
     checked = validate_day(shop.settings, shop.shop.last_day, shop.warehouse, "again", shop.shop.now)
     assert checked.days_checked == [shop.shop.last_day.isoformat()]
+
+
+def test_an_order_that_somebody_else_has_too_has_its_month_spread_anew(make_shop: Callable[..., Shop]) -> None:
+    shop = make_shop()
+    day, lake = shop.shop.last_day, shop.settings.lake
+    customer = shop.busiest_customer()
+    assert shop.night(day).published
+    # the customer's first order is also in the file of the last day, as somebody else's, without lines of its own
+    orders = next(
+        rows
+        for one in lake.days(CHECKED, "orders")
+        if (rows := pq.ParquetFile(lake.rows_file(CHECKED, "orders", one)).read()).num_rows
+        and customer in map(str, rows["customer_id"].to_pylist())
+    )
+    first = orders.filter(pc.equal(orders["customer_id"].cast("string"), customer)).slice(0, 1)
+    file = lake.rows_file(CHECKED, "orders", day)
+    rows = pq.ParquetFile(file).read()
+    moved = rows.filter(pc.not_equal(rows["customer_id"].cast("string"), customer)).slice(0, 1)
+    moved = moved.set_column(0, "order_id", first["order_id"])
+    lake.write_table(pa.concat_tables([rows, moved]), file)
+    manifest = lake.day_manifest(CHECKED, day)
+    told = json.loads(manifest.read_text())
+    hashes = told["hashes"] | {"orders": content_hash(file)}
+    lake.write_json(told | {"hashes": hashes}, manifest)
+    build_features(shop.settings, day, warm=False)
+    month = f"{first['ordered_at'][0].as_py().astimezone(ZoneInfo(shop.settings.timezone)):%Y-%m}"
+    kept = kept_as_checked(lake)
+    assert month in kept
+
+    request_erasure(shop.warehouse, customer, "ticket")
+    shop.erase()
+    assert set(kept) - set(kept_as_checked(lake)) == {month}
+    build_features(shop.settings, day, warm=False)
+    made = shop.files("features", f"day={day}")
+    lake.remove(lake.root / HISTORY)
+    build_features(shop.settings, day, warm=False)
+    assert shop.files("features", f"day={day}") == made
 
 
 def test_with_the_policy_retrain_the_nights_made_with_the_customer_are_stale(make_shop: Callable[..., Shop]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import Engine, text
 
-from segmentation.catalog import CHECKED, FEATURES, OUTLOOK, RAW, SEGMENTATIONS
+from segmentation.catalog import CHECKED, FEATURES, HISTORY, OUTLOOK, RAW, SEGMENTATIONS
 from segmentation.config import Settings
 from segmentation.demo.postgres import Server
 from segmentation.housekeeping.tidy import tidy
@@ -144,10 +144,11 @@ def test_each_kind_goes_by_its_own_age(settings: Settings, warehouse: Engine, tm
         lake.path(SEGMENTATIONS, day=young, version="v0") / "labels.parquet",
         settings.data_docs / "2020-01-01" / "index.html",
         log.with_name("attempt=0.log"),
+        lake.path(HISTORY, month="2026-06", version="killed") / "events" / "bucket=0" / "data_0.parquet",
     ]
     put(*kept, *gone)
     age(settings.home)
-    os.utime(gone[-1], (0, 0))
+    os.utime(log.with_name("attempt=0.log"), (0, 0))
     os.utime(log, (NOW.timestamp(), NOW.timestamp()))
     do(warehouse, "insert into ops.downloads (at, username, kind, subject, rows) values (:at, 'u', 'audience', 's', 1)",
        at=NOW - timedelta(days=366))  # fmt: skip
@@ -156,6 +157,7 @@ def test_each_kind_goes_by_its_own_age(settings: Settings, warehouse: Engine, tm
     told = tidy(settings, warehouse, NOW, logs=logs)
     assert told.removed == {
         "features": 1, "customers": 1, "segmentations": 1, "quarantine": 1, "data_docs": 1, "logs": 1, "downloads": 1,
+        "history": 1,
     }  # fmt: skip
     assert all(file.exists() for file in gone)
     tidy(settings, warehouse, NOW, logs=logs, dry_run=False)
