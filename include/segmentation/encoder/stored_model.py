@@ -1,0 +1,38 @@
+"""A model of the registry, ready to foresee."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from segmentation.config import EncoderSettings, Settings
+from segmentation.encoder.registry import Encoder, load_encoder
+from segmentation.encoder.runtime import start_tensorflow
+from segmentation.encoder.train_encoder import Predictor, predictor
+
+
+def stored_model(settings: Settings, version: str) -> tuple[Encoder, Predictor]:
+    """Load a model, or take the one that this process loaded last, and return it with its predictor.
+
+    Parameters
+    ----------
+    settings : Settings
+        The registry, TensorFlow's threads and the length of sequences are used.
+    version : str
+        The model.
+
+    Raises
+    ------
+    FileNotFoundError, DamagedModel
+        As of `registry.load_encoder`.
+    """
+    return _loaded(settings.models, version, settings.features.sequence_length, settings.encoder)
+
+
+@lru_cache(maxsize=1)
+def _loaded(
+    models: Path, version: str, sequence_length: int, encoder_settings: EncoderSettings
+) -> tuple[Encoder, Predictor]:
+    start_tensorflow(encoder_settings)
+    encoder = load_encoder(models, version)
+    return encoder, predictor(encoder.network, sequence_length)
