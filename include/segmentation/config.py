@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
@@ -21,6 +21,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from segmentation.calendar import shop_timezone
 from segmentation.errors import InvalidSetting
 from segmentation.lake import Lake
+
+EngineName: TypeAlias = Literal["duckdb", "spark"]
 
 #: A shorter key could be guessed.
 _KEY_CHARACTERS = 32
@@ -418,7 +420,7 @@ class Settings(BaseSettings):
         description="currency, as orders name it, that orders in others are converted to by the table of rates; "
         "unset = amounts are added up as they are",
     )
-    engine: Literal["duckdb", "spark"] = Field(
+    engine: EngineName = Field(
         "duckdb",
         description="where buckets of customers are described and foreseen: `duckdb` = in the process of the step, "
         "`spark` = on a Spark cluster, with the same result",

@@ -121,6 +121,7 @@ def _session(settings: Settings, step: str, threads: int) -> Iterator[SparkSessi
     knock(master, _KNOCK_S)
     conf = {
         "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
         "spark.sql.catalogImplementation": "in-memory",
         # a core for each thread of a unit, or units that run side by side would get in each other's way
@@ -130,6 +131,8 @@ def _session(settings: Settings, step: str, threads: int) -> Iterator[SparkSessi
         "spark.master": master,
         "spark.app.name": f"segmentation {step}",
     }
+    # else it tells of every message to and from Java
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     began = time.perf_counter()
     try:
         with _environment(java, settings.spark.python or sys.executable):
@@ -239,8 +242,8 @@ def _watch(context: SparkContext, job: Future[list[Any]], settings: Settings, pr
 def _tasks(context: SparkContext) -> tuple[int, int]:
     """Return how many tasks are done, and how many are at work."""
     tracker = context.statusTracker()
-    jobs = [info for job in tracker.getJobIdsForGroup() if (info := tracker.getJobInfo(job))]
-    stages = [info for job in jobs for stage in job.stageIds if (info := tracker.getStageInfo(stage))]
+    jobs = [job for number in tracker.getJobIdsForGroup() if (job := tracker.getJobInfo(number))]
+    stages = [stage for job in jobs for number in job.stageIds if (stage := tracker.getStageInfo(number))]
     return sum(stage.numCompletedTasks for stage in stages), sum(stage.numActiveTasks for stage in stages)
 
 
