@@ -1,4 +1,4 @@
-"""A shop that outgrows its machine changes one setting, and nobody may notice: the files of Spark are those of DuckDB."""
+"""A shop that outgrows its machine changes one setting, and nobody may notice: Spark writes the files of DuckDB."""
 
 from __future__ import annotations
 
