@@ -33,7 +33,7 @@ from segmentation.encoder.registry import (
     why_not_continue,
 )
 from segmentation.encoder.runtime import start_tensorflow
-from segmentation.encoder.stored_model import stored_model
+from segmentation.encoder.stored_model import kept_model
 from segmentation.encoder.train_encoder import Training, predictor, train
 from segmentation.encoder.windows import (
     WINDOWS_IN_MEMORY,
@@ -250,7 +250,7 @@ def foreseeing(settings: Settings, told: Foreseen) -> Iterator[Callable[[int], i
     told : Foreseen
         By what.
     """
-    encoder, predict = stored_model(settings, told.model_version)
+    encoder, predict = kept_model(settings, told.model_version)
 
     def foresee_bucket(place: int) -> int:
         customers = encoder.preparation.read(told.folders[place])

@@ -12,7 +12,7 @@ from segmentation.encoder.train_encoder import Predictor, predictor
 
 
 def stored_model(settings: Settings, version: str) -> tuple[Encoder, Predictor]:
-    """Load a model, or take the one that this process loaded last, and return it with its predictor.
+    """Load a model and return it with its predictor.
 
     Parameters
     ----------
@@ -26,13 +26,20 @@ def stored_model(settings: Settings, version: str) -> tuple[Encoder, Predictor]:
     FileNotFoundError, DamagedModel
         As of `registry.load_encoder`.
     """
-    return _loaded(settings.models, version, settings.features.sequence_length, settings.encoder)
+    return _load(settings.models, version, settings.encoder, settings.features.sequence_length)
 
 
-@lru_cache(maxsize=1)
-def _loaded(
-    models: Path, version: str, sequence_length: int, encoder_settings: EncoderSettings
+def kept_model(settings: Settings, version: str) -> tuple[Encoder, Predictor]:
+    """Return the same, loaded once by a process that is asked for it again and again, bucket by bucket."""
+    return _keep(settings.models, version, settings.encoder, settings.features.sequence_length)
+
+
+def _load(
+    models: Path, version: str, encoder_settings: EncoderSettings, sequence_length: int
 ) -> tuple[Encoder, Predictor]:
     start_tensorflow(encoder_settings)
     encoder = load_encoder(models, version)
     return encoder, predictor(encoder.network, sequence_length)
+
+
+_keep = lru_cache(maxsize=1)(_load)

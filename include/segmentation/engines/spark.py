@@ -213,16 +213,14 @@ def _watched(context: SparkContext, collect: Callable[[], list[Any]], settings: 
         job = pool.submit(collect)
         try:
             _watch(context, job, settings, progress)
-            return job.result()
-        except SparkUnreachable:
+        except BaseException:
+            # given up, or the task is ended from outside: then the job has to end, too
             context.cancelAllJobs()
             raise
+        try:
+            return job.result()
         except Exception as error:
             raise SparkFailed(progress.step, _reason(error)) from error
-        except BaseException:
-            # the task is ended from outside: so is the job
-            context.cancelAllJobs()
-            raise
 
 
 def _watch(context: SparkContext, job: Future[list[Any]], settings: Settings, progress: Progress) -> None:
