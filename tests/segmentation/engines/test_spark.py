@@ -168,23 +168,22 @@ def on_spark(home: Path, master: str = "local[2]", wait_s: int = 120, **conf: st
 
 
 @contextmanager
-def spark_process(log: Path, *arguments: str) -> Iterator[None]:
+def spark_process(log: Path, ready: str, *arguments: str) -> Iterator[None]:
+    """Run one of Spark's own programs inside the block, which begins when its log says ``ready``."""
     programs = Path(sys.executable).parent
     path = {"PATH": f"{programs}:/usr/bin:/bin"}
     with log.open("w") as output:
         process = subprocess.Popen([programs / "spark-class", *arguments], stdout=output, stderr=output, env=path)
         try:
+            ends = time.monotonic() + 60
+            while ready not in log.read_text():
+                assert process.poll() is None, log.read_text()[-2000:]
+                assert time.monotonic() < ends, log.read_text()[-2000:]
+                time.sleep(0.2)
             yield
         finally:
             process.kill()
             process.wait()
-
-
-def until_told(log: Path, text: str) -> None:
-    ends = time.monotonic() + 60
-    while text not in log.read_text():
-        assert time.monotonic() < ends, log.read_text()[-2000:]
-        time.sleep(0.2)
 
 
 def free_port() -> int:
@@ -198,8 +197,7 @@ def master(java: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     """Start a standalone master without workers, in a process of its own."""
     log, port = tmp_path_factory.mktemp("master") / "log", free_port()
     where = ("--host", "127.0.0.1", "--port", str(port), "--webui-port", "0")
-    with spark_process(log, "org.apache.spark.deploy.master.Master", *where):
-        until_told(log, "New state: ALIVE")
+    with spark_process(log, "New state: ALIVE", "org.apache.spark.deploy.master.Master", *where):
         yield f"spark://127.0.0.1:{port}"
 
 
@@ -208,8 +206,8 @@ def cluster(master: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
     """Start a worker of two cores; with the master's URL comes the folder in which the worker's processes leave all."""
     folder = tmp_path_factory.mktemp("worker")
     where = ("--host", "127.0.0.1", "--webui-port", "0", "--cores", "2", "--memory", "1g", "--work-dir", str(folder))
-    with spark_process(folder / "log", "org.apache.spark.deploy.worker.Worker", *where, master):
-        until_told(folder / "log", "Successfully registered with master")
+    ready = "Successfully registered with master"
+    with spark_process(folder / "log", ready, "org.apache.spark.deploy.worker.Worker", *where, master):
         yield master, folder
 
 
@@ -244,8 +242,8 @@ def test_a_cluster_of_other_processes_gives_the_same_bytes_and_learns_no_secret(
     shutil.copytree(checked, tmp_path / "home")
     (tmp_path / "events").mkdir()
     # the log of events holds all that Spark's pages show
-    shown = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": f"file://{tmp_path / 'events'}"}
-    settings = on_spark(tmp_path / "home", master, **shown)
+    shown = {"enabled": "true", "compress": "false", "dir": f"file://{tmp_path / 'events'}"}
+    settings = on_spark(tmp_path / "home", master, **{f"spark.eventLog.{name}": value for name, value in shown.items()})
     night_of(settings)
     assert digests(settings) == digests(on_duckdb)
     told = [path.read_bytes() for folder in (left, tmp_path / "events") for path in folder.rglob("*") if path.is_file()]
