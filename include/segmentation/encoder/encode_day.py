@@ -33,7 +33,7 @@ from segmentation.encoder.registry import (
     why_not_continue,
 )
 from segmentation.encoder.runtime import start_tensorflow
-from segmentation.encoder.stored_model import kept_model
+from segmentation.encoder.stored_model import keep_model, kept_model
 from segmentation.encoder.train_encoder import Training, predictor, train
 from segmentation.encoder.windows import (
     WINDOWS_IN_MEMORY,
@@ -180,6 +180,7 @@ def encode_day(
         metrics = _metrics(training, cutoffs, cold_start_reason, encoder)
         lineage = {"trained_through": day, "parent_version": parent_version, **metrics}
         version = save_encoder(settings.models, day, encoder, lineage)
+        keep_model(settings, version, encoder, predict)
 
     with timed(seconds, "embed"):
         summary = {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
-from segmentation.config import EncoderSettings, Settings
+from segmentation.config import Settings
 from segmentation.encoder.registry import Encoder, load_encoder
 from segmentation.encoder.runtime import start_tensorflow
 from segmentation.encoder.train_encoder import Predictor, predictor
+
+#: The one model that this process keeps at hand, by registry and version.
+_kept: dict[tuple[Path, str], tuple[Encoder, Predictor]] = {}
 
 
 def stored_model(settings: Settings, version: str) -> tuple[Encoder, Predictor]:
@@ -26,20 +28,19 @@ def stored_model(settings: Settings, version: str) -> tuple[Encoder, Predictor]:
     FileNotFoundError, DamagedModel
         As of `registry.load_encoder`.
     """
-    return _load(settings.models, version, settings.encoder, settings.features.sequence_length)
+    start_tensorflow(settings.encoder)
+    encoder = load_encoder(settings.models, version)
+    return encoder, predictor(encoder.network, settings.features.sequence_length)
+
+
+def keep_model(settings: Settings, version: str, encoder: Encoder, predict: Predictor) -> None:
+    """Keep a model that was just stored at hand, in the place of the one before."""
+    _kept.clear()
+    _kept[settings.models, version] = encoder, predict
 
 
 def kept_model(settings: Settings, version: str) -> tuple[Encoder, Predictor]:
-    """Return the same, loaded once by a process that is asked for it again and again, bucket by bucket."""
-    return _keep(settings.models, version, settings.encoder, settings.features.sequence_length)
-
-
-def _load(
-    models: Path, version: str, encoder_settings: EncoderSettings, sequence_length: int
-) -> tuple[Encoder, Predictor]:
-    start_tensorflow(encoder_settings)
-    encoder = load_encoder(models, version)
-    return encoder, predictor(encoder.network, sequence_length)
-
-
-_keep = lru_cache(maxsize=1)(_load)
+    """Return the model at hand; where it is another one, load this and keep it for the buckets to come."""
+    if (settings.models, version) not in _kept:
+        keep_model(settings, version, *stored_model(settings, version))
+    return _kept[settings.models, version]
