@@ -34,11 +34,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Oldest Java that Spark 4 runs on.
-_JAVA = 17
+#: Oldest Java that Spark 4.0 runs on, and the first that it does not (its Hadoop asks for what 24 took away).
+_JAVA, _TOO_NEW = 17, 24
 _POLL_S = 0.2
 #: Longest wait for a master to take up a connection: it listens, or it does not.
 _KNOCK_S = 10.0
+#: Without a cluster nobody else has to reach the driver.
+_ON_THIS_MACHINE = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 #: Variables with these prefixes may hold logins and keys, and the cluster's processes have no use for them.
 _KEPT_HERE = ("AIRFLOW", "SEGMENTATION", "_AIRFLOW")
 #: One row per unit: its place, the customers it was about, or the name and the text of the error that ended it.
@@ -118,7 +120,7 @@ def _session(settings: Settings, step: str, threads: int) -> Iterator[SparkSessi
         raise SparkMissing("the package pyspark is not installed", "Install requirements.txt.") from error
 
     master = settings.spark.master
-    knock(master, _KNOCK_S)
+    _knock(master, _KNOCK_S)
     conf = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -146,16 +148,13 @@ def _session(settings: Settings, step: str, threads: int) -> Iterator[SparkSessi
         context.stop()
 
 
-_ON_THIS_MACHINE = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-
-
 def find_java() -> Path:
     """Find the home of a Java that Spark can run on: `JAVA_HOME`, else the one on the path.
 
     Raises
     ------
     SparkMissing
-        If there is none, or if it is too old.
+        If there is none, or if it is too old or too new.
     """
     remedy = f"Install Java {_JAVA} or 21 (Debian: apt-get install default-jre-headless) and name it in JAVA_HOME."
     named = os.environ.get("JAVA_HOME")
@@ -165,12 +164,12 @@ def find_java() -> Path:
         raise SparkMissing(where, remedy)
     told = subprocess.run([str(found), "-version"], capture_output=True, text=True, check=False, timeout=60).stderr
     version = re.search(r'version "(\d+)', told)
-    if version is None or int(version[1]) < _JAVA:
+    if version is None or not _JAVA <= int(version[1]) < _TOO_NEW:
         raise SparkMissing(f"{found} is Java {version[1] if version else 'of an unknown version'}", remedy)
     return found.resolve().parents[1]
 
 
-def knock(master: str, timeout_s: float) -> None:
+def _knock(master: str, timeout_s: float) -> None:
     """See that one of a standalone cluster's masters listens: Spark would try for a minute, and tell it badly.
 
     Raises
@@ -247,7 +246,8 @@ def _tasks(context: SparkContext) -> tuple[int, int]:
 
 def _reason(error: Exception) -> str:
     """Return the one line of an error of Spark that says what happened; the whole is many pages of Java."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    named = [line for line in lines if re.match(r"(?!org\.apache|java\.|py4j)[\w.]*(Error|Exception)\b.*: ", line)]
-    told = named[-1] if named else lines[0] if lines else type(error).__name__
-    return told.removesuffix(".")[:300]
+    text = str(error)
+    named = re.findall(r"^(?:: |Caused by: )?([\w.$]+(?:Error|Exception): .+)$", text, re.MULTILINE)
+    python = [line for line in named if not line.startswith(("java.", "org.apache.", "py4j."))]
+    told = python[-1:] or named[:1] or text.strip().splitlines()[:1] or [type(error).__name__]
+    return told[0].removesuffix(".")[:300]

@@ -297,10 +297,11 @@ def test_what_is_missing_is_named_with_its_remedy(tmp_path: Path, work: Any, mon
         run()
     java = tmp_path / "bin" / "java"
     java.parent.mkdir()
-    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
-    java.chmod(0o755)
-    with pytest.raises(SparkMissing, match=r"is Java 11.*Install Java 17 or 21"):
-        run()
+    java.touch(0o755)
+    for version in ("11.0.2", "25.0.1"):
+        java.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2025-10-21' >&2\n")
+        with pytest.raises(SparkMissing, match=rf"is Java {version[:2]}.*Install Java 17 or 21"):
+            run()
     java.write_text("#!/bin/sh\necho 'openjdk version \"17.0.15\" 2025-04-15' >&2\n")
     monkeypatch.setitem(sys.modules, "pyspark", None)
     with pytest.raises(SparkMissing, match=r"pyspark is not installed.*requirements.txt"):
