@@ -6,6 +6,9 @@ RUN useradd --uid 50000 --create-home --home-dir /opt/airflow airflow \
  && chown -R airflow:airflow /opt/airflow /opt/segmentation
 WORKDIR /opt/segmentation
 
+# for SEGMENTATION_ENGINE=spark alone
+RUN apt-get update && apt-get install --yes --no-install-recommends default-jre-headless && rm -rf /var/lib/apt/lists/*
+
 COPY requirements.txt ./
 RUN pip install --no-cache-dir --require-hashes -r requirements.txt
 

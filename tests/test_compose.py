@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE)["services"]
+SPARK = {"spark-master", "spark-worker"}
 EXAMPLE = dict(
     line.split("=", 1) for line in (ROOT / ".env.example").read_text().splitlines() if line and not line.startswith("#")
 )
@@ -39,7 +41,10 @@ def test_no_password_or_key_has_a_default() -> None:
 
 
 def test_the_stack_is_whole_and_waits_for_its_parts() -> None:
-    assert set(SERVICES) == {"postgres", "setup", "api-server", "scheduler", "dag-processor", "triggerer"}
+    always = {"postgres", "setup", "api-server", "scheduler", "dag-processor", "triggerer"}
+    assert {name for name, service in SERVICES.items() if "profiles" not in service} == always
+    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["spark"]} == SPARK
+    assert set(SERVICES) == always | SPARK
     volumes = set(yaml.safe_load(COMPOSE)["volumes"])
     for name, service in SERVICES.items():
         assert "healthcheck" in service or name == "setup", f"{name} has no health check"
@@ -63,6 +68,18 @@ def test_no_container_runs_as_root_or_can_change_its_image() -> None:
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert "privileged" not in service
         assert "cap_add" not in service
+
+
+def test_spark_works_on_the_lake_and_is_told_no_secret() -> None:
+    port = SERVICES["spark-master"]["command"][SERVICES["spark-master"]["command"].index("--port") + 1]
+    master = f"spark://spark-master:{port}"
+    assert SERVICES["scheduler"]["environment"]["SEGMENTATION_SPARK__MASTER"] == master
+    assert SERVICES["spark-worker"]["command"][-1] == master
+    for name in SPARK:
+        assert not SERVICES[name]["environment"]
+        assert not SERVICES[name]["env_file"]
+        assert SERVICES[name]["volumes"] == SERVICES["scheduler"]["volumes"][:1]
+        assert "ports" not in SERVICES[name]
 
 
 def test_the_code_in_the_image_does_not_belong_to_who_runs_it() -> None:
@@ -138,11 +155,15 @@ def commands() -> list[list[str]]:
 @pytest.mark.parametrize("command", commands(), ids=lambda command: " ".join(command[:3]))
 def test_every_command_and_option_starts_in_a_plain_shell(command: list[str], tmp_path: Path) -> None:
     words = [word for word in command if not word.startswith("-")]
+    if words[0] == "spark-class" and not shutil.which("java"):
+        pytest.skip("Spark's own programs need Java 17 or 21 (Debian: apt-get install default-jre-headless)")
     depth = 3 if words[:2] in (["airflow", "db"], ["airflow", "users"], ["airflow", "jobs"]) else 2
+    programs = str(Path(sys.executable).parent)
     shown = subprocess.run(
-        [str(Path(sys.executable).parent / words[0]), *words[1:depth], "--help"],
+        [f"{programs}/{words[0]}", *words[1:depth], "--help"],
         env=os.environ
         | {
+            "PATH": f"{programs}:{os.environ['PATH']}",
             "AIRFLOW_HOME": str(tmp_path),
             "AIRFLOW__CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
             "COLUMNS": "200",
@@ -154,4 +175,5 @@ def test_every_command_and_option_starts_in_a_plain_shell(command: list[str], tm
     )
     assert shown.returncode == 0, shown.stderr[-1000:]
     for option in (word for word in command if word.startswith("--")):
-        assert option in shown.stdout, f"{' '.join(words[:depth])} has no option {option}"
+        # Java's programs tell on stderr
+        assert option in shown.stdout + shown.stderr, f"{' '.join(words[:depth])} has no option {option}"

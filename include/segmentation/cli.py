@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from segmentation.config import Settings
+from segmentation.config import EngineName, Settings
 from segmentation.errors import SegmentationError
 
 app = typer.Typer(
@@ -683,6 +683,9 @@ def bench_page(
 def bench_scale(
     customers: Annotated[int, typer.Option(min=100, help="customers of the simulated shop")] = 20_000,
     events: Annotated[int, typer.Option(min=1_000, help="events in its clickstream, about")] = 1_000_000,
+    engine: Annotated[
+        EngineName | None, typer.Option(help="of features and embedding [default: the settings']")
+    ] = None,
     folder: Annotated[Path | None, typer.Option(help="where shop and lake lie meanwhile [default: /tmp]")] = None,
     write: Annotated[Path | None, typer.Option(help="page whose table is replaced [default: none]")] = None,
 ) -> None:
@@ -693,11 +696,12 @@ def bench_scale(
     from segmentation.demo.postgres import temporary_server
 
     with temporary_server(folder) as (server, place):
-        found = run_scale(settings(), server, place / "home", customers, events)
+        told = settings().model_copy(update={"engine": engine}) if engine else settings()
+        found = run_scale(told, server, place / "home", customers, events)
     table = scale_table(found)
     typer.echo(table)
     if write is not None:
-        write_between_marks(write, command(customers, events), table)
+        write_between_marks(write, command(customers, events, told.engine), table)
 
 
 @bench.command("crowd")

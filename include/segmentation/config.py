@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
@@ -21,6 +21,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from segmentation.calendar import shop_timezone
 from segmentation.errors import InvalidSetting
 from segmentation.lake import Lake
+
+EngineName: TypeAlias = Literal["duckdb", "spark"]
 
 #: A shorter key could be guessed.
 _KEY_CHARACTERS = 32
@@ -80,6 +82,40 @@ class FeatureSettings(_Step):
     minimum_history_days: int = Field(28, ge=1, description="days of history a training cut-off needs before it")
     memory_limit_gb: float = Field(4.0, gt=0, description="memory that DuckDB may use, GB")
     threads: int = Field(2, ge=1, description="threads that DuckDB may use")
+
+
+class SparkSettings(_Step):
+    """The cluster that works if `engine` is `spark`; see SCALE.md."""
+
+    master: str = Field(
+        "local[2]", description="`spark://host:7077` of a standalone cluster, or `local[N]`: N cores of this machine"
+    )
+    python: str = Field(
+        "", description="Python of the cluster's machines that has this product; unset = at the same path as here"
+    )
+    wait_s: int = Field(120, ge=1, description="seconds to wait for the master, and for it to give a core to work on")
+    conf: dict[str, str] = Field(
+        {},
+        description='further settings of Spark, as JSON: `{"spark.executor.memory": "2g"}`; secrets do not belong '
+        "here but into `spark-defaults.conf` under `SPARK_CONF_DIR`",
+    )
+
+    @field_validator("master")
+    @classmethod
+    def _known_kind(cls, master: str) -> str:
+        if not re.fullmatch(r"local\[(\d+|\*)\]|spark://[^\s/@:,]+:\d+(,[^\s/@:,]+:\d+)*", master):
+            raise InvalidSetting("SEGMENTATION_SPARK__MASTER", master, "write spark://host:7077, or local[2].")
+        return master
+
+    @field_validator("conf")
+    @classmethod
+    def _open(cls, conf: dict[str, str]) -> dict[str, str]:
+        for name in conf:
+            # they are arguments of a process, which everybody on the machine can list
+            if re.search("secret|password|token|credential|access.?key", name, re.IGNORECASE):
+                remedy = "put it into spark-defaults.conf in the folder that SPARK_CONF_DIR names."
+                raise InvalidSetting("SEGMENTATION_SPARK__CONF", name, remedy)
+        return conf
 
 
 class EncoderSettings(_Step):
@@ -384,11 +420,17 @@ class Settings(BaseSettings):
         description="currency, as orders name it, that orders in others are converted to by the table of rates; "
         "unset = amounts are added up as they are",
     )
+    engine: EngineName = Field(
+        "duckdb",
+        description="where buckets of customers are described and foreseen: `duckdb` = in the process of the step, "
+        "`spark` = on a Spark cluster, with the same result",
+    )
     last_day: date | None = Field(None, description="no night is scheduled after this day; for a shop that has closed")
     extract: ExtractSettings = ExtractSettings()
     checks: CheckSettings = CheckSettings()
     features: FeatureSettings = FeatureSettings()
     encoder: EncoderSettings = EncoderSettings()
+    spark: SparkSettings = SparkSettings()
     clusters: ClusterSettings = ClusterSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     publish: PublishSettings = PublishSettings()
@@ -404,6 +446,15 @@ class Settings(BaseSettings):
     @classmethod
     def _known_timezone(cls, value: str) -> str:
         return shop_timezone(value).key
+
+    def for_workers(self) -> Settings:
+        """Return what the work on a bucket needs of these settings; everything else has its default.
+
+        Other machines get these: the privacy key and whatever else is not needed there stays here.
+        """
+        kept = {"home", "timezone", "reporting_currency", "features", "encoder"}
+        # the fields' defaults are shared, and frozen like everything here
+        return self.model_copy(update={n: f.default for n, f in type(self).model_fields.items() if n not in kept})
 
     @property
     def lake(self) -> Lake:

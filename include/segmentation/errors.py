@@ -372,6 +372,41 @@ class WarehouseFull(Retryable):
         )
 
 
+class SparkMissing(Terminal):
+    """The engine is Spark, and something that it needs is not on this machine."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        self.what = what
+        super().__init__(
+            f"SEGMENTATION_ENGINE is spark, and {what}. Nothing was computed. {LABELS_KEPT} {remedy} Or set "
+            f"SEGMENTATION_ENGINE=duckdb: the result is the same. Then clear the task."
+        )
+
+
+class SparkUnreachable(Retryable):
+    """Spark's master does not answer, or gives nothing to work on."""
+
+    def __init__(self, master: str, reason: str) -> None:
+        self.master, self.reason = master, reason
+        super().__init__(
+            f"Spark's master {master} cannot be used: {reason}. Files of earlier steps are whole. {LABELS_KEPT} Check "
+            f"that master and workers run, that SEGMENTATION_SPARK__MASTER is right, and that a worker has as many "
+            f"cores free as a bucket takes threads; Airflow tries again."
+        )
+
+
+class SparkFailed(Retryable):
+    """Work on Spark ended in an error that has no name of its own."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        self.step, self.reason = step, reason
+        super().__init__(
+            f"the step {step} failed on Spark: {reason}. Files of earlier steps are whole. {LABELS_KEPT} Was a worker "
+            f"lost, or out of memory (more SEGMENTATION_FEATURES__BUCKETS take less)? Airflow tries again; if it fails "
+            f"the same way, see the traceback in the task's log, and whether SEGMENTATION_ENGINE=duckdb meets it too."
+        )
+
+
 class CannotBringForward(Terminal):
     """Labels cannot be brought forward within the day; the nights do without."""
 

@@ -77,15 +77,18 @@ class ScaleBench:
     measured: list[Measured]
 
 
-def command(customers: int, events: int) -> str:
+def command(customers: int, events: int, engine: str = "duckdb") -> str:
     """Return the command that measures a shop of this size, which names the table's place in a page.
 
     Examples
     --------
     >>> command(20_000, 1_000_000)
     'segmentation bench scale --customers 20000 --events 1000000'
+    >>> command(20_000, 1_000_000, "spark")
+    'segmentation bench scale --customers 20000 --events 1000000 --engine spark'
     """
-    return f"segmentation bench scale --customers {customers} --events {events}"
+    sized = f"segmentation bench scale --customers {customers} --events {events}"
+    return sized if engine == "duckdb" else f"{sized} --engine {engine}"
 
 
 def run_scale(settings: Settings, server: Server, home: Path, customers: int, events: int) -> ScaleBench:
@@ -94,7 +97,7 @@ def run_scale(settings: Settings, server: Server, home: Path, customers: int, ev
     Parameters
     ----------
     settings : Settings
-        All but home, timezone and mapping are used.
+        All but home, timezone and mapping are used; ``engine`` among them.
     server : Server
         A fresh server.
     home : Path

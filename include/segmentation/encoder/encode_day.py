@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Engine
@@ -33,6 +33,7 @@ from segmentation.encoder.registry import (
     why_not_continue,
 )
 from segmentation.encoder.runtime import start_tensorflow
+from segmentation.encoder.stored_model import keep_model, kept_model
 from segmentation.encoder.train_encoder import Training, predictor, train
 from segmentation.encoder.windows import (
     WINDOWS_IN_MEMORY,
@@ -44,6 +45,7 @@ from segmentation.encoder.windows import (
     read_customers,
     read_ids,
 )
+from segmentation.engines.units import run_units
 from segmentation.errors import MissingInput
 from segmentation.features.training_sample import TrainingSample
 from segmentation.timing import timed
@@ -178,10 +180,7 @@ def encode_day(
         metrics = _metrics(training, cutoffs, cold_start_reason, encoder)
         lineage = {"trained_through": day, "parent_version": parent_version, **metrics}
         version = save_encoder(settings.models, day, encoder, lineage)
-
-    def outlooks(folders: list[Path]) -> Iterator[pa.Table]:
-        for folder in folders:
-            yield foresee(encoder.preparation.read(folder), encoder, predict, settings.encoder.held_out_share)
+        keep_model(settings, version, encoder, predict)
 
     with timed(seconds, "embed"):
         summary = {
@@ -192,7 +191,7 @@ def encode_day(
             "cutoff": cutoffs[0],
             **describe_heads(encoder.scale),
         }
-        customers = write_outlook(lake, day, summary, outlooks(buckets), outlooks(windows[cutoffs[0]]))
+        customers = _foresee_all(settings, day, version, summary, buckets, windows[cutoffs[0]])
     with timed(seconds, "interests"):
         if reason := write_interests(lake, day):
             logger.info("no interests for %s: %s", day, reason)
@@ -216,6 +215,67 @@ def encode_day(
         cutoffs,
         rounded,
     )
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What buckets are foreseen by, and where their outlooks go.
+
+    Attributes
+    ----------
+    model_version : str
+        The model, which is in the registry.
+    folders : tuple of Path
+        Features of one bucket each.
+    scratch : Path
+        Folder of the outlooks, one file per bucket.
+    """
+
+    model_version: str
+    folders: tuple[Path, ...]
+    scratch: Path
+
+    def file(self, place: int) -> Path:
+        """Return the file of the outlook of ``folders[place]``."""
+        return self.scratch / f"{place}.parquet"
+
+
+@contextmanager
+def foreseeing(settings: Settings, told: Foreseen) -> Iterator[Callable[[int], int]]:
+    """Take up the model and yield what foresees one bucket, writes its outlook and counts its customers.
+
+    Parameters
+    ----------
+    settings : Settings
+        All settings, or `Settings.for_workers` of them.
+    told : Foreseen
+        By what.
+    """
+    encoder, predict = kept_model(settings, told.model_version)
+
+    def foresee_bucket(place: int) -> int:
+        customers = encoder.preparation.read(told.folders[place])
+        table = foresee(customers, encoder, predict, settings.encoder.held_out_share)
+        settings.lake.write_table(table, told.file(place))
+        return table.num_rows
+
+    yield foresee_bucket
+
+
+def _foresee_all(
+    settings: Settings, day: date, version: str, summary: dict[str, Any], present: list[Path], past: list[Path]
+) -> int:
+    """Write the outlook of a day from the buckets as of the day and as of a cut-off; return the day's customers."""
+    scratch = settings.lake.root / "tmp" / f"outlook-{day.isoformat()}"
+    told = Foreseen(version, (*present, *past), scratch)
+    settings.lake.remove(scratch)
+    try:
+        places = range(len(told.folders))
+        run_units(settings, "encode", foreseeing, told, places, settings.encoder.threads)
+        outlooks = [pq.read_table(told.file(place), partitioning=None) for place in places]
+        return write_outlook(settings.lake, day, summary, outlooks[: len(present)], outlooks[len(present) :])
+    finally:
+        settings.lake.remove(scratch)
 
 
 def can_continue(settings: Settings, base: PublishedNight | None) -> bool:

@@ -53,14 +53,10 @@ def foresee_from(
     import pyarrow as pa
 
     from segmentation.encoder.outlook import foresee
-    from segmentation.encoder.registry import load_encoder
-    from segmentation.encoder.runtime import start_tensorflow
-    from segmentation.encoder.train_encoder import predictor
+    from segmentation.encoder.stored_model import stored_model
     from segmentation.encoder.windows import choose
 
-    start_tensorflow(settings.encoder)
-    encoder = load_encoder(settings.models, model_version)
-    predict = predictor(encoder.network, settings.features.sequence_length)
+    encoder, predict = stored_model(settings, model_version)
     wanted = set(customers)
     found = []
     for folder in folders:

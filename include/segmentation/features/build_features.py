@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from segmentation import catalog, runs
 from segmentation.calendar import business_day_of
 from segmentation.config import Settings
+from segmentation.engines.units import run_units
 from segmentation.errors import TooLittleHistory
 from segmentation.features.as_of import (
     count_channels,
@@ -21,9 +27,12 @@ from segmentation.features.as_of import (
     list_no_order,
     list_products,
 )
-from segmentation.features.history import keep_learnt, load_bucket, open_database, spread_history
+from segmentation.features.history import History, keep_learnt, load_bucket, open_database, spread_history
 from segmentation.features.training_sample import TrainingSample
 from segmentation.lake import Lake
+
+if TYPE_CHECKING:
+    import duckdb
 
 #: Cut-offs that a fine-tune of yesterday's model needs.
 WARM_CUTOFFS = 2
@@ -52,6 +61,35 @@ class FeaturesResult:
     customers_without_order: int
     cutoffs: list[str]
     seconds: float
+
+
+@dataclass(frozen=True)
+class Described:
+    """What every bucket of a night is described by.
+
+    Attributes
+    ----------
+    day : date
+        Business day.
+    cutoffs : tuple of date
+        Days as of which the past is described, newest first.
+    sample : TrainingSample
+        Whose past is described.
+    history : History
+        The history, spread over buckets.
+    scratch : Path
+        Folder of what is needed during the step only.
+    """
+
+    day: date
+    cutoffs: tuple[date, ...]
+    sample: TrainingSample
+    history: History
+    scratch: Path
+
+    def no_order_file(self, bucket: int) -> Path:
+        """Return the file of a bucket's known customers without an order."""
+        return self.scratch / "no_order" / f"{bucket}.parquet"
 
 
 def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
@@ -95,34 +133,21 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
     try:
         with open_database(settings, scratch) as connection:
             history = spread_history(connection, settings, day, scratch)
-            if history.first_order is None:
-                raise TooLittleHistory(day)
-            cutoffs = choose_cutoffs(settings, day, history.first_order, warm)
-            history = replace(history, oldest=min([day, *cutoffs]))
-            sample = training_sample(settings, history.customers)
-            customers, without_order = 0, []
-            for bucket in range(settings.features.buckets):
-                load_bucket(connection, settings, history, bucket)
-                tables = describe_customers(connection, settings, history, day)
-                tables["channels"] = count_channels(connection, settings, history, day)
-                _write(lake, lake.path(catalog.FEATURES, day=day), bucket, tables)
-                customers += tables["static"].num_rows
-                without_order.append(list_no_order(connection, settings, history, day))
-                products = list_products(connection, settings, history, day)
-                _write(lake, lake.path(catalog.FEATURES, day=day), bucket, {"products": products})
-                if cutoffs and sample.share < 1:
-                    # what is past only teaches and judges: more of it than the sample makes neither better
-                    keep_learnt(connection, settings, sample)
-                for cutoff in cutoffs:
-                    tables = describe_customers(connection, settings, history, cutoff)
-                    tables |= describe_future(connection, settings, history, cutoff)
-                    _write(lake, lake.path(catalog.WINDOWS, day=day, cutoff=cutoff.isoformat()), bucket, tables)
+        if history.first_order is None:
+            raise TooLittleHistory(day)
+        cutoffs = choose_cutoffs(settings, day, history.first_order, warm)
+        history = replace(history, oldest=min([day, *cutoffs]))
+        sample = training_sample(settings, history.customers)
+        told = Described(day, tuple(cutoffs), sample, history, scratch)
+        buckets = range(settings.features.buckets)
+        customers = sum(run_units(settings, "features", describing, told, buckets, settings.features.threads))
+        without_order = (pq.read_table(told.no_order_file(bucket), partitioning=None) for bucket in buckets)
+        no_order = pa.concat_tables(without_order).sort_by("customer_id")
     finally:
         _forget(scratch)
 
     if inputs_version is not None:
         lake.write_json(inputs, runs.inputs_file(lake, day, inputs_version))
-    no_order = pa.concat_tables(without_order).sort_by("customer_id")
     lake.write_table(no_order, lake.path(catalog.FEATURES, day=day) / "no_order.parquet")
     _prune(settings, day, cutoffs)
     names = [cutoff.isoformat() for cutoff in cutoffs]
@@ -139,6 +164,48 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
         lake.path(catalog.FEATURES, day=day) / "features.json",
     )
     return FeaturesResult(day.isoformat(), customers, no_order.num_rows, names, time.monotonic() - started)
+
+
+@contextmanager
+def describing(settings: Settings, told: Described) -> Iterator[Callable[[int], int]]:
+    """Open a database and yield what describes one bucket, writes its files and counts its customers.
+
+    Parameters
+    ----------
+    settings : Settings
+        All settings, or `Settings.for_workers` of them.
+    told : Described
+        By what.
+    """
+    # processes that shared a folder would write into each other's spilled files
+    spill = Path(tempfile.mkdtemp(prefix="spill-", dir=told.scratch))
+    with open_database(settings, spill) as connection:
+
+        def describe(bucket: int) -> int:
+            load_bucket(connection, settings, told.history, bucket)
+            return _describe_bucket(connection, settings, told, bucket)
+
+        yield describe
+
+
+def _describe_bucket(connection: duckdb.DuckDBPyConnection, settings: Settings, told: Described, bucket: int) -> int:
+    """Write the files of the bucket that is loaded, and return its customers with an order."""
+    lake, day, history = settings.lake, told.day, told.history
+    features = lake.path(catalog.FEATURES, day=day)
+    tables = describe_customers(connection, settings, history, day)
+    tables["channels"] = count_channels(connection, settings, history, day)
+    _write(lake, features, bucket, tables)
+    customers = tables["static"].num_rows
+    _write(lake, features, bucket, {"products": list_products(connection, settings, history, day)})
+    lake.write_table(list_no_order(connection, settings, history, day), told.no_order_file(bucket))
+    if told.cutoffs and told.sample.share < 1:
+        # what is past only teaches and judges: more of it than the sample makes neither better
+        keep_learnt(connection, settings, told.sample)
+    for cutoff in told.cutoffs:
+        tables = describe_customers(connection, settings, history, cutoff)
+        tables |= describe_future(connection, settings, history, cutoff)
+        _write(lake, lake.path(catalog.WINDOWS, day=day, cutoff=cutoff.isoformat()), bucket, tables)
+    return customers
 
 
 def training_sample(settings: Settings, customers: int) -> TrainingSample:
