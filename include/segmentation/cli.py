@@ -603,7 +603,7 @@ def bench_publish(
     from segmentation.demo.postgres import temporary_server
 
     with temporary_server() as (server, folder):
-        told = settings().model_copy(update={"home": folder / "home"})
+        told = settings().apart(folder / "home")
         typer.echo(time_publication(told, server, customers).to_string(index=False))
 
 

@@ -303,6 +303,28 @@ class LakeFull(Retryable):
         )
 
 
+class LakeUnreachable(Retryable):
+    """The bucket that the lake lies in does not answer, or not now."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(
+            f"the lake in {url} cannot be reached: {reason}. Objects that were there before are whole. {LABELS_KEPT} "
+            f"Check that the store runs and that AWS_ENDPOINT_URL, where it is set, is right; Airflow tries again."
+        )
+
+
+class LakeRefused(Terminal):
+    """The bucket that the lake lies in is not there, or lets nobody in."""
+
+    def __init__(self, url: str, reason: str, remedy: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(
+            f"the lake in {url} (SEGMENTATION_LAKE) cannot be used: {reason}. Objects that were there before are "
+            f"whole. {LABELS_KEPT} {remedy}; then clear the task."
+        )
+
+
 class LedgerBehind(Terminal):
     """The lake lacks what the ledger says was published (lake wiped or moved)."""
 

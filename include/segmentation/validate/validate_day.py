@@ -410,7 +410,7 @@ def _write_docs(run: _Run, days: list[date]) -> str:
         [*(str(finding.error("")) for finding in run.failures), *([str(run.missing_rate)] if run.missing_rate else [])],
         run.results,
     )
-    return index.relative_to(run.settings.home).as_posix()
+    return index.relative_to(run.settings.kept).as_posix()
 
 
 def _error(failures: Sequence[Finding], docs: str) -> CheckFailed:
