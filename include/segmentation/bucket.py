@@ -142,7 +142,7 @@ class Bucket:
         name = self._name(folder)
         within = f"{name}/" if name else ""
         self._listed.add(name)
-        return sorted({file[len(within) :].partition("/")[0] for file in _below(self._known(), name) if file != name})
+        return sorted({file[len(within) :].partition("/")[0] for file in _below(self._known(), name)} - {""})
 
     def has(self, file: Path) -> bool:
         """Tell whether there is such a file, without fetching it."""
@@ -182,6 +182,14 @@ class Bucket:
             for file in _below(self._found, name):
                 self._found.pop(file, None)
 
+    def keeps_old_versions(self) -> bool | None:
+        """Tell whether what is removed or replaced stays in the bucket as an old version; None if that is not told."""
+        try:
+            answer = self._call("get_bucket_versioning", self.copy)
+        except LakeRefused:
+            return None
+        return "Status" in answer
+
     def _known(self) -> dict[str, Stored]:
         self._mine()
         if self._found is None:
@@ -203,7 +211,9 @@ class Bucket:
             answer = self._call("list_objects_v2", self.copy / name, Prefix=self._prefix + name, **more)
             for one in answer.get("Contents", ()):
                 file = one["Key"].removeprefix(self._prefix)
-                found[file] = Stored(one["ETag"], one["Size"], one["LastModified"])
+                # some tools put an empty object for a folder
+                if file and not file.endswith("/"):
+                    found[file] = Stored(one["ETag"], one["Size"], one["LastModified"])
             if not answer.get("IsTruncated"):
                 # a prefix is no folder: day=1 is also the beginning of day=10
                 return {file: found[file] for file in _below(found, name)}
@@ -394,8 +404,10 @@ def _below(files: dict[str, Stored], name: str) -> list[str]:
     >>> _below(dict.fromkeys(["a/day=1/x", "a/day=10/x"]), "a/day=1")
     ['a/day=1/x']
     """
+    if name in files:
+        return [name]
     within = f"{name}/" if name else ""
-    return [file for file in list(files) if file.startswith(within) or file == name]
+    return [file for file in list(files) if file.startswith(within)]
 
 
 def _without(files: dict[str, Stored], name: str) -> dict[str, Stored]:

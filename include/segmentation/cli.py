@@ -163,6 +163,8 @@ def run(
     night = run_night(chosen, business_day, source, warehouse, search=search, accept_unusual_day=accept_unusual_day)
     for step, seconds in night.seconds.items():
         console.print(f"{step:<10}{seconds:7.1f} s")
+    if requests := chosen.lake.requests:
+        console.print("requests: " + ", ".join(f"{kind} {number}" for kind, number in sorted(requests.items())))
     if not night.published:
         console.print(
             "[yellow]held[/], yesterday's labels stay:\n" + "\n".join(f"- {reason}" for reason in night.reasons)

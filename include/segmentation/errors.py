@@ -280,6 +280,18 @@ class MissingInput(Terminal):
         super().__init__(f"{what} for business day {day} is not in the lake. {remedy}")
 
 
+class InputReplaced(Retryable):
+    """Another run is replacing a day that the step before has fetched."""
+
+    def __init__(self, day: date) -> None:
+        self.day = day
+        super().__init__(
+            f"the raw data of business day {day} was fetched for this night and is not in the lake now: another run is "
+            f"fetching it again, or one died over it. Nothing was written. {LABELS_KEPT} Airflow tries again; if it "
+            f"stays so, clear the task extract."
+        )
+
+
 class TooLittleHistory(Terminal):
     """The shop has no order at all up to the business day."""
 

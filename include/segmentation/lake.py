@@ -65,6 +65,11 @@ class Lake:
             with _named_full_disk(self.root):
                 self.bucket.refresh()
 
+    @property
+    def requests(self) -> dict[str, int]:
+        """Requests to the bucket by kind, of this process; none for a folder."""
+        return dict(self.bucket.requests) if self.bucket else {}
+
     def path(self, *parts: str, day: date | None = None, **partitions: object) -> Path:
         """Return the folder of a partition, with all that is in it.
 

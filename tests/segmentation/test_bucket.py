@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -139,9 +140,8 @@ def test_scratch_stays_on_the_worker(one: Lake, two: Lake) -> None:
 def test_a_failed_writer_changes_nothing_anywhere(one: Lake, two: Lake) -> None:
     target = one.rows_file("raw", "orders", DAY)
     one.write_table(rows(1), target)
-    with pytest.raises(RuntimeError), replacing(target) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+    with pytest.raises(FileNotFoundError), replacing(target) as temporary:
+        temporary.with_name("elsewhere").rename(temporary)
     assert read(target) == [1, 1, 1]
     two.refresh()
     assert read(two.rows_file("raw", "orders", DAY)) == [1, 1, 1]
@@ -302,10 +302,17 @@ def test_the_setting_is_read_from_the_environment_and_a_bench_leaves_the_bucket_
     assert settings.apart(tmp_path / "bench").lake == Lake(tmp_path / "bench" / "lake")
 
 
-def _store_that_says(word: str, status: int):  # noqa: ANN202
-    """Serve a store that answers everything in one way."""
-    from contextlib import contextmanager
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+def test_old_versions_that_stay_in_a_bucket_are_told_of(one: Lake, lake_url: str) -> None:
+    bucket = one.bucket
+    assert isinstance(bucket, Bucket)
+    assert bucket.keeps_old_versions() is False
+    bucket._call("put_bucket_versioning", one.root, VersioningConfiguration={"Status": "Enabled"})
+    assert bucket.keeps_old_versions() is True
+
+
+@contextmanager
+def _store_that_says(word: str, status: int) -> Iterator[str]:
+    """Serve a store that answers everything in one way, and yield its address."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -318,15 +325,10 @@ def _store_that_says(word: str, status: int):  # noqa: ANN202
         def log_message(self, *_: object) -> None:
             pass
 
-    @contextmanager
-    def serve():  # noqa: ANN202
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            server.server_close()
-
-    return serve()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
