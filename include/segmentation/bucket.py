@@ -141,8 +141,9 @@ class Bucket:
         """Name what lies directly in a folder, files and folders, without fetching it."""
         name = self._name(folder)
         within = f"{name}/" if name else ""
+        found = _below(self._known(), name)
         self._listed.add(name)
-        return sorted({file[len(within) :].partition("/")[0] for file in _below(self._known(), name)} - {""})
+        return sorted({file[len(within) :].partition("/")[0] for file in found} - {""})
 
     def has(self, file: Path) -> bool:
         """Tell whether there is such a file, without fetching it."""
@@ -160,10 +161,11 @@ class Bucket:
         with self._beside_others():
             with written.open("rb") as file:
                 answer = self._call("put_object", target, Key=self._prefix + name, Body=file)
+            put = written.stat()
             written.replace(target)
-            self._note(name, answer["ETag"])
+            self._note(name, answer["ETag"], put)
         if self._found is not None:
-            self._found[name] = Stored(answer["ETag"], target.stat().st_size, datetime.now(UTC))
+            self._found[name] = Stored(answer["ETag"], put.st_size, datetime.now(UTC))
 
     def remove(self, path: Path) -> None:
         """Remove a file, or all below a folder, from the bucket and from the copy; nothing there is fine."""
@@ -238,10 +240,11 @@ class Bucket:
                 # removed since it was listed
                 self._drop(name)
                 return
+            fetched = temporary.stat()
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
-        self._note(name, answer["ETag"])
+        self._note(name, answer["ETag"], fetched)
         if self._found is not None:
             self._found[name] = Stored(answer["ETag"], answer["ContentLength"], answer["LastModified"])
 
@@ -271,7 +274,9 @@ class Bucket:
         raise LakeUnreachable(self.url, "an object came shorter than it is")
 
     def _copies(self, name: str) -> Iterator[str]:
-        """Name the files of the copy below a folder, of unfinished ones and scratch none."""
+        """Name the files of the copy below a folder, or the one file; of unfinished ones and scratch none."""
+        if name and (self.copy / name).is_file():
+            yield name
         for folder, folders, files in os.walk(self.copy / name):
             here = Path(folder)
             if here == self.copy:
@@ -281,8 +286,9 @@ class Bucket:
                 if not (file.startswith(".") and file.endswith(".tmp")) and file != _LOCK:
                     yield self._name(here / file)
 
-    def _note(self, name: str, etag: str) -> None:
-        note, known = self.copy / _NOTES / name, (self.copy / name).stat()
+    def _note(self, name: str, etag: str, known: os.stat_result) -> None:
+        # of the file as it was moved into its place: another process may have moved its own there since
+        note = self.copy / _NOTES / name
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(f"{etag} {known.st_ino} {known.st_mtime_ns} {known.st_size}")
 

@@ -162,14 +162,18 @@ def test_a_worker_that_died_between_bucket_and_copy_is_brought_up_to_date(one: L
 
 def test_a_process_that_answers_for_long_asks_again_what_is_there(worker: Callable[[str], Settings]) -> None:
     writer, server = worker("one"), worker("two")
-    page = server.data_docs / "2026-03-01"
-    assert not brought(page, anew=True).exists()
+    pages, report = server.data_docs / "2026-03-01", server.reports / "2026-03-01.html"
+    assert not brought(pages, anew=True).exists()
     for text in ("first", "second"):
-        with replacing(writer.data_docs / "2026-03-01" / "index.html") as temporary:
-            temporary.write_text(text)
-        assert (brought(page, anew=True) / "index.html").read_text() == text
+        for written in (writer.data_docs / "2026-03-01" / "index.html", writer.reports / "2026-03-01.html"):
+            with replacing(written) as temporary:
+                temporary.write_text(text)
+        assert (brought(pages, anew=True) / "index.html").read_text() == text
+        assert brought(report, anew=True).read_text() == text
     remove(writer.data_docs / "2026-03-01")
-    assert not (brought(page, anew=True) / "index.html").exists()
+    remove(writer.reports / "2026-03-01.html")
+    assert not (brought(pages, anew=True) / "index.html").exists()
+    assert not brought(report, anew=True).exists()
 
 
 def write_again_and_again(home: Path, url: str, number: int) -> None:
