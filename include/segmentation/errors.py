@@ -280,6 +280,18 @@ class MissingInput(Terminal):
         super().__init__(f"{what} for business day {day} is not in the lake. {remedy}")
 
 
+class InputReplaced(Retryable):
+    """Another run is replacing a day that the step before has fetched."""
+
+    def __init__(self, day: date) -> None:
+        self.day = day
+        super().__init__(
+            f"the raw data of business day {day} was fetched for this night and is not in the lake now: another run is "
+            f"fetching it again, or one died over it. Nothing was written. {LABELS_KEPT} Airflow tries again; if it "
+            f"stays so, clear the task extract."
+        )
+
+
 class TooLittleHistory(Terminal):
     """The shop has no order at all up to the business day."""
 
@@ -300,6 +312,28 @@ class LakeFull(Retryable):
             f"no space left while writing {path} ({free_bytes / 1e6:.1f} MB free). The half-written file was "
             f"removed, "
             f"earlier files are whole. {LABELS_KEPT} Free or add space under the lake, then clear the task."
+        )
+
+
+class LakeUnreachable(Retryable):
+    """The bucket that the lake lies in does not answer, or not now."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(
+            f"the lake in {url} cannot be reached: {reason}. Objects that were there before are whole. {LABELS_KEPT} "
+            f"Check that the store runs and that AWS_ENDPOINT_URL, where it is set, is right; Airflow tries again."
+        )
+
+
+class LakeRefused(Terminal):
+    """The bucket that the lake lies in is not there, or lets nobody in."""
+
+    def __init__(self, url: str, reason: str, remedy: str) -> None:
+        self.url, self.reason = url, reason
+        super().__init__(
+            f"the lake in {url} (SEGMENTATION_LAKE) cannot be used: {reason}. Objects that were there before are "
+            f"whole. {LABELS_KEPT} {remedy}; then clear the task."
         )
 
 

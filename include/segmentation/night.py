@@ -110,6 +110,7 @@ def do_step(step: str, asked: Asked, warehouse: Engine, handed: Handed) -> objec
     from segmentation.validate.validate_day import validate_day
 
     settings, day, run_id, now = asked.settings, asked.day, asked.run_id, asked.now
+    settings.lake.refresh()
     if step == "extract":
         return extract_day(settings, day, asked.source_url, now, warehouse)
     if step == "validate":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segmentation.config import settings
+from segmentation.lake import brought
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -61,6 +62,7 @@ def data_docs_app() -> FastAPI:
     @app.get("/{day}/{path:path}")
     def page(day: date, path: str) -> FileResponse:
         folder = settings().data_docs
+        brought(folder / day.isoformat(), anew=True)
         found = find_page(folder, day, path)
         if found is None:
             missing = (

@@ -228,9 +228,10 @@ def segments_app() -> FastAPI:
 
     @app.get("/report/{day}")
     def report(user: Reader, day: date) -> FileResponse:
+        from segmentation.lake import brought
         from segmentation.pages.night_report import report_file
 
-        file = report_file(settings(), day)
+        file = brought(report_file(settings(), day), anew=True)
         if not file.is_file():
             raise NotThere(
                 f"There is no report of {day}: the day is not published, or its report was removed. "

@@ -54,6 +54,8 @@ def step(
         def run(*args: Report, **kwargs: Report) -> Report:
             night = tonight()
             require_turn(night)
+            # what other workers have written since this one looked
+            night.settings.lake.refresh()
             found = function(night, *args, **kwargs)
             note_lineage(night, reads, writes)
             return found

@@ -66,9 +66,7 @@ def time_crowd(settings: Settings, server: Server, folder: Path, customers: int,
         following one, and ``evaluate`` of the following one.
     """
     set_up_server(server)
-    small, crowd = (
-        settings.model_copy(update={"home": folder / name, "timezone": TIMEZONE}) for name in ("small", "crowd")
-    )
+    small, crowd = (settings.apart(folder / name, timezone=TIMEZONE) for name in ("small", "crowd"))
     days = (DEMO_DAYS[-1] - timedelta(days=1), DEMO_DAYS[-1])
     lay(small.lake, simulate(customers, seed, 5, first_day=FIRST_DAY, last_day=days[-1]), days[-1])
     crowd.lake.root.mkdir(parents=True)

@@ -131,7 +131,7 @@ def bench_extract(source_url: str, settings: Settings, day: date, repeats: int =
             copied = time.perf_counter() - started
             home = Path(folder) / str(repeat)
             started = time.perf_counter()
-            result = extract_day(settings.model_copy(update={"home": home}), day, source_url, datetime.now(UTC))
+            result = extract_day(settings.apart(home), day, source_url, datetime.now(UTC))
             timings.append((copied, time.perf_counter() - started))
             rows = sum(found for table, found in result.rows.items() if table in DAILY_TABLES)
     return ExtractBench(

@@ -69,7 +69,7 @@ def find_planted(
     rows = []
     for seed in seeds:
         with TemporaryDirectory(prefix="segmentation-bench-") as folder:
-            told = settings.model_copy(update={"home": Path(folder), "timezone": TIMEZONE})
+            told = settings.apart(Path(folder), timezone=TIMEZONE)
             shop = simulate(customers, seed, types, first_day=first, last_day=day)
             lay(told.lake, shop, day)
             build_features(told, day, warm=False)

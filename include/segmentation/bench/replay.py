@@ -43,8 +43,8 @@ def replaying(settings: Settings) -> Iterator[Settings]:
     """Yield settings with a temporary home that shares the checked rows; all else is made anew and removed."""
     settings.home.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=settings.home, prefix="bench-") as folder:
-        apart = settings.model_copy(update={"home": Path(folder)})
-        checked = settings.lake.root / CHECKED
+        apart = settings.apart(Path(folder))
+        checked = settings.lake.path(CHECKED)
         for whole in checked.iterdir():
             if whole.name not in SNAPSHOT_TABLES:
                 _link(apart.lake.root / CHECKED / whole.name, whole)

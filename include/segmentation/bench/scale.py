@@ -106,7 +106,7 @@ def run_scale(settings: Settings, server: Server, home: Path, customers: int, ev
         As for `fill_shop`.
     """
     extract = settings.extract.model_copy(update={"mapping": MAPPING})
-    told = settings.model_copy(update={"home": home, "timezone": TIMEZONE, "extract": extract})
+    told = settings.apart(home, timezone=TIMEZONE, extract=extract)
     set_up_server(server)
     shop, cost = work_apart(fill_shop, server, customers, events)
     log.info("filled the shop in %.0f s: %s", cost.seconds, shop.rows)

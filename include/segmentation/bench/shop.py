@@ -39,8 +39,7 @@ def checked_shop(settings: Settings, name: str, last: date) -> Iterator[Settings
     shop, now = SHOPS[name], datetime.now(UTC)
     with TemporaryDirectory(prefix="segmentation-bench-") as folder:
         extract = settings.extract.model_copy(update={"mapping": shop.mapping})
-        apart = {"home": Path(folder) / "home", "timezone": shop.timezone, "extract": extract}
-        told = settings.model_copy(update=apart)
+        told = settings.apart(Path(folder) / "home", timezone=shop.timezone, extract=extract)
         data_dir = Path(folder) / "data"
         try:
             server = postgres.start(data_dir)

@@ -139,7 +139,7 @@ def follow_switch(
     stayed = shop.truth.astype(str).set_index("customer_id")["type"].drop(switched)
     rows = []
     with TemporaryDirectory(prefix="segmentation-bench-") as folder:
-        told = settings.model_copy(update={"home": Path(folder), "timezone": TIMEZONE})
+        told = settings.apart(Path(folder), timezone=TIMEZONE)
         lay(told.lake, shop, last)
         night = run_again(told, LAST_DAY_BEFORE, None)
         labels = segments_of(told, night.night)
@@ -228,7 +228,7 @@ def _changes_since(
     of_type = truth.index[truth == origin]
     described = {}
     with TemporaryDirectory(prefix="segmentation-bench-") as folder:
-        told = settings.model_copy(update={"home": Path(folder), "timezone": TIMEZONE})
+        told = settings.apart(Path(folder), timezone=TIMEZONE)
         lay(told.lake, shop, last)
         before = _described(told, LAST_DAY_BEFORE)
         for night in nights:

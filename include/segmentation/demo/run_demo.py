@@ -131,7 +131,7 @@ def newest_stack(root: Path) -> Stack:
 
 def demo_settings(stack: Stack) -> Settings:
     """Make this process use the demo's settings and return them."""
-    os.environ.update(stack.settings | {"SEGMENTATION_HOME": str(stack.home / "data")})
+    os.environ.update(stack.settings | {"SEGMENTATION_HOME": str(stack.home / "data"), "SEGMENTATION_LAKE": ""})
     settings.cache_clear()
     return settings()
 

@@ -108,6 +108,8 @@ class Stack:
             | self.settings
             | {
                 "SEGMENTATION_HOME": str(self.home / "data"),
+                # the demo is this machine's own, whatever is set here for the real nights
+                "SEGMENTATION_LAKE": "",
                 "AIRFLOW_CONN_SEGMENTATION_SOURCE": server.url(SOURCE_DATABASE, EXTRACT_ROLE),
                 "AIRFLOW_CONN_SEGMENTATION_WAREHOUSE": server.url(WAREHOUSE_DATABASE, PUBLISH_ROLE),
                 "AIRFLOW_CONN_SEGMENTATION_MARKETING": server.url(WAREHOUSE_DATABASE, MARKETING_ROLE),

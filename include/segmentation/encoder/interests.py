@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segmentation.catalog import FEATURES, NO_MODEL, OUTLOOK, WINDOWS
-from segmentation.lake import Lake
+from segmentation.lake import Lake, remove
 
 logger = logging.getLogger(__name__)
 
@@ -185,7 +185,7 @@ def write_interests(lake: Lake, day: date) -> str:
         Why there are no interests, in words; '' if there are.
     """
     target = lake.path(OUTLOOK, day=day) / INTERESTS_FILE
-    target.unlink(missing_ok=True)
+    remove(target)
     interests = tell_interests(lake, day)
     if isinstance(interests, str):
         return interests

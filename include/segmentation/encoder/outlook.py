@@ -17,7 +17,7 @@ from segmentation.encoder.interests import INTERESTS_FILE
 from segmentation.encoder.registry import Encoder
 from segmentation.encoder.train_encoder import Predictor
 from segmentation.encoder.windows import Customers, is_held_out
-from segmentation.lake import Lake
+from segmentation.lake import Lake, remove
 
 _OUTLOOK, _MATURED, _SUMMARY = "outlook.parquet", "matured.parquet", "outlook.json"
 _ALL = (_SUMMARY, _OUTLOOK, _MATURED, INTERESTS_FILE)
@@ -96,7 +96,7 @@ def write_outlook(
     past = pa.concat_tables(matured).sort_by("customer_id")
     # what an earlier run of the day told from another outlook goes too
     for name in (_SUMMARY, INTERESTS_FILE):
-        (folder / name).unlink(missing_ok=True)
+        remove(folder / name)
     lake.write_table(foreseen, folder / _OUTLOOK)
     lake.write_table(past, folder / _MATURED)
     lake.write_json(summary, folder / _SUMMARY)
@@ -107,7 +107,7 @@ def write_no_outlook(lake: Lake, day: date, reason: str, base_day: date | None) 
     """Say why there is no model for a day, and remove what an earlier run of the day foresaw."""
     folder = _folder(lake, day)
     for name in _ALL:
-        (folder / name).unlink(missing_ok=True)
+        remove(folder / name)
     lake.write_json(
         {
             "business_day": day,

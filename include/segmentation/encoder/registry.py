@@ -1,11 +1,11 @@
-"""The model registry: a folder per version, whole or not there, and a row in `ops.models`."""
+"""The model registry: a folder per version, there when its last file is, and a row in `ops.models`."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-import shutil
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -25,7 +25,7 @@ from segmentation.encoder.network import NETWORK_REVISION, build_network
 from segmentation.encoder.timelines import EVENT_VOCABULARY, NUMBERS
 from segmentation.encoder.windows import InputPreparation
 from segmentation.errors import DamagedModel
-from segmentation.lake import replacing
+from segmentation.lake import brought, is_kept, names_in, remove, replacing
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.warehouse import models
 
@@ -93,7 +93,7 @@ def why_not_continue(settings: Settings, version: str) -> str:
     """
     if version == NO_MODEL:
         return "the night before had no model"
-    file = settings.models / version / _SCHEMA
+    file = brought(settings.models / version) / _SCHEMA
     if not file.exists():
         return f"model {version} is not in the registry"
     withdrawn = file.with_name(_WITHDRAWN)
@@ -134,7 +134,7 @@ def save_encoder(folder: Path, day: date, encoder: Encoder, lineage: dict[str, A
     Raises
     ------
     LakeFull
-        If the disk is full. No version is half there: it is written beside its place and moved.
+        If the disk is full. A version without its lineage, which is written last, is not there yet.
     """
     weights = encoder.network.get_weights()
     content = {
@@ -146,36 +146,26 @@ def save_encoder(folder: Path, day: date, encoder: Encoder, lineage: dict[str, A
     preparation = json.dumps(encoder.preparation.to_dict(), indent=1, sort_keys=True)
     version = f"{day}-{_content_hash(weights, schema, preparation)[:12]}"
     place = folder / version
-    if (place / _LINEAGE).exists() and not (place / _WITHDRAWN).exists():
+    if is_kept(place / _LINEAGE) and not is_kept(place / _WITHDRAWN):
         return version
-    temporary = folder / f".{version}.tmp"
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        with replacing(temporary / _WEIGHTS) as target, target.open("wb") as file:
-            np.savez(file, **{f"{number:03d}": values for number, values in enumerate(weights)})
-        texts = {
-            _SCHEMA: schema,
-            _PREPARATION: preparation,
-            _LINEAGE: json.dumps(lineage, indent=1, default=str),
-        }
-        for name, text in texts.items():
-            with replacing(temporary / name) as target:
-                target.write_text(text + "\n")
-        shutil.rmtree(place, ignore_errors=True)
-        temporary.rename(place)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    remove(place)
+    with replacing(place / _WEIGHTS) as target, target.open("wb") as file:
+        np.savez(file, **{f"{number:03d}": values for number, values in enumerate(weights)})
+    # where a folder cannot be moved into place as one, the last file says that all are there
+    for name, text in {
+        _PREPARATION: preparation,
+        _SCHEMA: schema,
+        _LINEAGE: json.dumps(lineage, indent=1, default=str),
+    }.items():
+        with replacing(place / name) as target:
+            target.write_text(text + "\n")
     return version
 
 
 def stored_versions(folder: Path) -> dict[str, date]:
     """Return the models whose weights are in the registry, with the day that each was trained through."""
-    found = {}
-    for weights in sorted(folder.glob(f"????-??-??-*/{_WEIGHTS}")):
-        version = weights.parent.name
-        found[version] = date.fromisoformat(version[:10])
-    return found
+    versions = [name for name in names_in(folder) if re.match(r"\d{4}-\d{2}-\d{2}-", name)]
+    return {name: date.fromisoformat(name[:10]) for name in versions if is_kept(folder / name / _WEIGHTS)}
 
 
 def withdraw(folder: Path, version: str, reason: str) -> None:
@@ -191,12 +181,12 @@ def withdraw(folder: Path, version: str, reason: str) -> None:
         Why, in words; a later night gives it as the reason for its cold start.
     """
     place = folder / version
-    if not place.is_dir():
+    if not names_in(place):
         return
     with replacing(place / _WITHDRAWN) as target:
         target.write_text(json.dumps({"reason": reason}) + "\n")
     for name in (_WEIGHTS, _PREPARATION):
-        (place / name).unlink(missing_ok=True)
+        remove(place / name)
 
 
 def load_encoder(folder: Path, version: str) -> Encoder:
@@ -209,9 +199,10 @@ def load_encoder(folder: Path, version: str) -> Encoder:
     DamagedModel
         If its files are not those that the version was made from.
     """
-    schema, prepared = ((folder / version / name).read_text().removesuffix("\n") for name in (_SCHEMA, _PREPARATION))
+    place = brought(folder / version)
+    schema, prepared = ((place / name).read_text().removesuffix("\n") for name in (_SCHEMA, _PREPARATION))
     # numbers and JSON only: a file that was put there cannot run anything, and is told by its hash
-    with np.load(folder / version / _WEIGHTS) as file:
+    with np.load(place / _WEIGHTS) as file:
         weights = [file[name] for name in sorted(file.files)]
     if not version.endswith(_content_hash(weights, schema, prepared)[:12]):
         raise DamagedModel(version, folder)

@@ -65,6 +65,9 @@ def run_on_spark(
     if not settings.home.is_absolute():
         remedy = "with SEGMENTATION_ENGINE=spark it has to be an absolute path that is the same on every machine."
         raise InvalidSetting("SEGMENTATION_HOME", str(settings.home), remedy)
+    if settings.lake_url:
+        remedy = "with SEGMENTATION_LAKE in a bucket use duckdb: Spark's machines work in one folder that all see."
+        raise InvalidSetting("SEGMENTATION_ENGINE", "spark", remedy)
     on_worker = partial(_on_worker, work, settings.for_workers(), told, list(units))
     with _session(settings, progress.step, threads) as spark:
 

@@ -93,7 +93,7 @@ def certify_erasure(
     with named_warehouse_errors(warehouse), warehouse.begin() as connection:
         _keep_nights(connection, settings, requests)
         for request in requests:
-            _write_certificate(connection, request, run_id, now, searched)
+            _write_certificate(connection, request, run_id, now, searched, _in_bucket(settings))
         connection.execute(
             update(erasure_requests)
             .where(erasure_requests.c.request_id.in_([request.request_id for request in requests]))
@@ -134,7 +134,7 @@ def _keep_nights(connection: Connection, settings: Settings, requests: list[Requ
 
 
 def _write_certificate(
-    connection: Connection, request: Request, run_id: str, now: datetime, searched: Sequence[Search]
+    connection: Connection, request: Request, run_id: str, now: datetime, searched: Sequence[Search], in_bucket: str
 ) -> None:
     noted = connection.execute(
         select(erasure_requests).where(erasure_requests.c.request_id == request.request_id)
@@ -162,7 +162,7 @@ def _write_certificate(
         "told": noted.told,
         "files_searched": sum(search.files for search in searched),
         "tables_searched": sum(search.tables for search in searched),
-        "statement": _statement(request, noted, withdrawn, searched),
+        "statement": _statement(request, noted, withdrawn, searched, in_bucket),
     }
     connection.execute(
         insert(erasure_certificates)
@@ -171,7 +171,20 @@ def _write_certificate(
     )
 
 
-def _statement(request: Request, noted: Row[Any], withdrawn: list[str], searched: Sequence[Search]) -> str:
+def _in_bucket(settings: Settings) -> str:
+    """Say in words what of a lake in a bucket was not reached; '' for a folder."""
+    if settings.lake.bucket is None:
+        return ""
+    versions = {
+        True: "The bucket of the lake keeps old versions of its objects: remove them by a lifecycle rule.",
+        None: "Whether the bucket of the lake keeps old versions of its objects could not be told.",
+    }.get(settings.lake.bucket.keeps_old_versions(), "")
+    return f"Copies of the lake on other workers follow when these begin their next step. {versions}".rstrip()
+
+
+def _statement(
+    request: Request, noted: Row[Any], withdrawn: list[str], searched: Sequence[Search], in_bucket: str
+) -> str:
     if noted.found:
         removed = f"{sum(noted.found.values())} rows of the customer were removed from {len(noted.found)} places."
     else:
@@ -187,5 +200,7 @@ def _statement(request: Request, noted: Row[Any], withdrawn: list[str], searched
         parts.append(f"To be told, because they may have been sent the customer: {', '.join(noted.recipients)}.")
     if closed := [name for search in searched for name in search.not_searched]:
         parts.append(f"Not looked through, because they let nobody look: {', '.join(closed)}.")
+    if in_bucket:
+        parts.append(in_bucket)
     parts.append("Published figures about groups stay. Backups and what people downloaded are not reached.")
     return " ".join(parts)

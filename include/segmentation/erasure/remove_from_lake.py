@@ -21,6 +21,7 @@ from segmentation.erasure.remove_from_warehouse import ERASED_WORD
 from segmentation.erasure.requests import CUSTOMER_ID, load_requests
 from segmentation.erasure.search import (
     ORDER_ID,
+    bring_everything,
     is_word,
     orders_of,
     parquet_files,
@@ -69,6 +70,7 @@ def remove_from_lake(settings: Settings, warehouse: Any, request_ids: list[int])
     requests = load_requests(settings, warehouse, request_ids)
     ids = [one for request in requests for one in request.customer_ids]
     lake = settings.lake
+    bring_everything(settings)
     # what killed nights left: unfinished files, and versions of the spread history that nobody will read
     remove_left_behind(lake.root)
     lake.remove(lake.root / _SCRATCH)

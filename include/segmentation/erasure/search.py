@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from segmentation.config import Settings
 from segmentation.erasure.requests import CUSTOMER_ID
+from segmentation.lake import brought
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.warehouse import erasure_certificates, erasure_requests, metadata
 
@@ -110,6 +111,7 @@ def search_files(settings: Settings, customer_ids: Sequence[str], order_ids: dic
     import duckdb
 
     found = Search()
+    bring_everything(settings)
     with duckdb.connect(config={"threads": settings.features.threads}) as connection:
         connection.execute("set timezone = 'UTC'")
         groups = parquet_files(settings.lake.root)
@@ -125,9 +127,16 @@ def search_files(settings: Settings, customer_ids: Sequence[str], order_ids: dic
         text = file.read_text(encoding="utf-8", errors="replace")
         for one in filter(is_word, customer_ids):
             if mentions := len(re.findall(word_pattern(one), text)):
-                found.rows[one, file.relative_to(settings.home).parts[0]] += mentions
+                found.rows[one, file.relative_to(settings.kept).parts[0]] += mentions
                 found.changed[file] = None
     return found
+
+
+def bring_everything(settings: Settings) -> None:
+    """See to it that all files of lake, Data Docs and reports are here as they are now."""
+    settings.lake.refresh()
+    for folder in (settings.lake.root, settings.data_docs, settings.reports):
+        brought(folder)
 
 
 def search_tables(warehouse: Engine, customer_ids: Sequence[str]) -> Search:

@@ -38,7 +38,7 @@ from segmentation.extract.plan_days import plan_days, survey_source
 from segmentation.extract.pseudonyms import pseudonymised
 from segmentation.extract.source import Source, day_literals, load_sql, open_source, quote_time
 from segmentation.extract.split_days import sort_rows, split_days
-from segmentation.lake import content_hash, replacing
+from segmentation.lake import content_hash, remove, replacing
 from segmentation.privacy.keyed_hash import key_check, privacy_key
 
 log = logging.getLogger(__name__)
@@ -176,7 +176,7 @@ def extract_day(
     lake = settings.lake
     for table in set(SOURCE_TABLES) - set(layout.tables):
         # mapped once and no longer: a table that the shop lacks has no folder
-        lake.remove(lake.path(RAW, table))
+        lake.remove(lake.place(RAW, table))
     snapshots = [lake.rows_file(RAW, table, day) for table in SNAPSHOT_TABLES if table in layout.tables]
     lake.write_json(
         {
@@ -368,7 +368,7 @@ def _write_day(
     lake = settings.lake
     manifest = lake.day_manifest(RAW, day)
     # without a manifest the day counts as missing, so a kill between two of its files is mended by the next run
-    manifest.unlink(missing_ok=True)
+    remove(manifest)
     if lone_items is not None and lone_items.num_rows:
         rows[ORDER_ITEMS] = pa.concat_tables([rows[ORDER_ITEMS], lone_items]).combine_chunks()
     files = [lake.rows_file(RAW, table, day) for table in rows]

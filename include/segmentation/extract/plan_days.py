@@ -147,8 +147,8 @@ def _kept_fingerprints(lake: Lake, layout: SourceLayout, last: date) -> dict[dat
     for fetched, manifest in lake.day_manifests(RAW).items():
         if fetched > last:
             continue
-        files = [lake.rows_file(RAW, table, fetched) for table in DAILY_TABLES if table in layout.tables]
-        if manifest["layout"] == layout.digest and all(file.exists() for file in files):
+        tables = [table for table in DAILY_TABLES if table in layout.tables]
+        if manifest["layout"] == layout.digest and all(lake.has_rows(RAW, table, fetched) for table in tables):
             kept[fetched] = manifest["fingerprint"]
     return kept
 

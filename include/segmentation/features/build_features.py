@@ -129,7 +129,7 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
     scratch.mkdir(parents=True)
     for other in lake.days(catalog.WINDOWS):
         if other != day:
-            lake.remove(lake.path(catalog.WINDOWS, day=other))
+            lake.remove(lake.place(catalog.WINDOWS, day=other))
     try:
         with open_database(settings, scratch) as connection:
             history = spread_history(connection, settings, day, scratch)

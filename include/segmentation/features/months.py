@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from segmentation.catalog import CHECKED, DAILY_TABLES, EVENTS, HISTORY, ORDER_ITEMS, ORDERS
 from segmentation.features.queries import bind, query, run
-from segmentation.lake import Lake, content_hash, replacing
+from segmentation.lake import Lake, content_hash, is_kept, names_in, remove, replacing
 
 if TYPE_CHECKING:
     import duckdb
@@ -103,7 +103,7 @@ def bring_forward(
             kept = _spread(connection, lake, name, rows, buckets, scratch / name, kept)
         elif kept.replaced_at and kept.replaced_at < before:
             lake.remove(_folder(lake, name, kept.replaced))
-        found.append(Month(_folder(lake, name, kept.version)))
+        found.append(Month(lake.path(HISTORY, month=name, version=kept.version)))
     return found
 
 
@@ -141,7 +141,7 @@ class KeptMonth:
         told = json.loads(file.read_text())
         at = told["replaced_at"]
         kept = cls(**told | {"replaced_at": datetime.fromisoformat(at) if at else None})
-        return kept if (_folder(lake, month, kept.version) / _FILES).exists() else None
+        return kept if is_kept(_folder(lake, month, kept.version) / _FILES) else None
 
     def write(self, lake: Lake, month: str) -> None:
         """Let this version hold from now on."""
@@ -167,11 +167,12 @@ def unused(lake: Lake, checked: Collection[str] | None = None) -> list[Path]:
     """
     with_days = checked_days(lake) if checked is None else checked
     found = []
-    for folder in sorted(lake.path(HISTORY).glob("month=*")):
-        month = folder.name.removeprefix("month=")
+    for folder in (one for one in names_in(lake.place(HISTORY)) if one.startswith("month=")):
+        month = folder.removeprefix("month=")
         kept = KeptMonth.read(lake, month) if month in with_days else None
         named = {_folder(lake, month, one) for one in (kept.version, kept.replaced) if one} if kept else set()
-        found += [version for version in sorted(folder.glob("version=*")) if version not in named]
+        versions = [lake.place(HISTORY, folder, name) for name in names_in(lake.place(HISTORY, folder))]
+        found += [version for version in versions if version not in named]
     return found
 
 
@@ -208,7 +209,7 @@ def month_of(lake: Lake, file: Path) -> str | None:
     >>> month_of(Lake(Path("lake")), Path("lake/history/month=2017-10/version=1/orders/bucket=0/data_0.parquet"))
     '2017-10'
     """
-    history = lake.path(HISTORY)
+    history = lake.place(HISTORY)
     if not file.is_relative_to(history):
         return None
     return file.relative_to(history).parts[0].removeprefix("month=")
@@ -216,8 +217,8 @@ def month_of(lake: Lake, file: Path) -> str | None:
 
 def forget_month(lake: Lake, month: str) -> None:
     """Remove a month, so that the next night spreads it anew."""
-    _manifest(lake, month).unlink(missing_ok=True)
-    lake.remove(lake.path(HISTORY, month=month))
+    remove(_manifest(lake, month))
+    remove(lake.place(HISTORY, month=month))
 
 
 def checked_days(lake: Lake) -> dict[str, dict[str, dict[str, str]]]:
@@ -229,11 +230,10 @@ def checked_days(lake: Lake) -> dict[str, dict[str, dict[str, str]]]:
     found: dict[str, dict[str, dict[str, str]]] = {}
     for table in DAILY_TABLES:
         for day in lake.days(CHECKED, table):
-            file = lake.rows_file(CHECKED, table, day)
             told = manifests.get(day, {}).get("hashes", {}).get(table)
-            if told or file.exists():
+            if told or lake.has_rows(CHECKED, table, day):
                 of_month = found.setdefault(f"{day:%Y-%m}", {}).setdefault(table, {})
-                of_month[day.isoformat()] = told or content_hash(file)
+                of_month[day.isoformat()] = told or content_hash(lake.rows_file(CHECKED, table, day))
     return dict(sorted(found.items()))
 
 
@@ -303,4 +303,4 @@ def _manifest(lake: Lake, month: str) -> Path:
 
 
 def _folder(lake: Lake, month: str, version: str) -> Path:
-    return lake.path(HISTORY, month=month, version=version)
+    return lake.place(HISTORY, month=month, version=version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -25,6 +26,7 @@ from segmentation.catalog import (
 from segmentation.config import Settings
 from segmentation.encoder.registry import stored_versions
 from segmentation.features.months import unused
+from segmentation.lake import measure, names_in
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.warehouse import downloads
 
@@ -121,6 +123,7 @@ def plan_removal(settings: Settings, warehouse: Engine, now: datetime, logs: lis
     Plan
     """
     policy = settings.housekeeping
+    settings.lake.refresh()
     with named_warehouse_errors(warehouse), warehouse.connect() as connection:
         newest = runs.newest_published(connection)
         old_downloads = downloads.c.at < now - timedelta(days=policy.downloads_days)
@@ -146,7 +149,7 @@ def plan_removal(settings: Settings, warehouse: Engine, now: datetime, logs: lis
         _removal("scratch", folder, "a killed night left it")
         for folder in (sorted(scratch.iterdir()) if scratch.is_dir() else [])
     ]
-    plan.removals = [one for one in plan.removals if _changed(one.path) < now - _NIGHT]
+    plan.removals = [one for one in plan.removals if measure(one.path)[1] < now - _NIGHT]
     return plan
 
 
@@ -187,7 +190,7 @@ def _working_files(settings: Settings, newest: date, needed: _Needed) -> Iterato
     for place in places:
         for day in lake.days(*place):
             if day < newest - timedelta(days=days) and day not in needed.days:
-                yield _removal(place[-1], lake.path(*place, day=day), f"older than {days} days; a run makes it again")
+                yield _removal(place[-1], lake.place(*place, day=day), f"older than {days} days; a run makes it again")
 
 
 def _segmentations(settings: Settings, newest: date, needed: _Needed) -> Iterator[Removal]:
@@ -195,7 +198,8 @@ def _segmentations(settings: Settings, newest: date, needed: _Needed) -> Iterato
     for day in lake.days(SEGMENTATIONS):
         if day > newest or day in needed.days:
             continue
-        for folder in sorted(lake.path(SEGMENTATIONS, day=day).glob("version=*")):
+        place = lake.place(SEGMENTATIONS, day=day)
+        for folder in [place / name for name in names_in(place) if name.startswith("version=")]:
             if (day, folder.name.removeprefix("version=")) in needed.segmentations:
                 continue
             if day < newest - timedelta(days=limit):
@@ -207,13 +211,14 @@ def _quarantine(settings: Settings, newest: date) -> Iterator[Removal]:
     for table in SOURCE_TABLES:
         for day in lake.days(QUARANTINE, table):
             if day < newest - timedelta(days=days):
-                yield _removal("quarantine", lake.path(QUARANTINE, table, day=day), f"older than {days} days")
+                yield _removal("quarantine", lake.place(QUARANTINE, table, day=day), f"older than {days} days")
 
 
 def _pages(settings: Settings, newest: date) -> Iterator[Removal]:
     days = settings.housekeeping.pages_days
     for what, folder in (("data_docs", settings.data_docs), ("reports", settings.reports)):
-        for page in sorted(folder.glob("????-??-??*")):
+        pages = [folder / name for name in names_in(folder) if re.match(r"\d{4}-\d{2}-\d{2}", name)]
+        for page in pages:
             if date.fromisoformat(page.name[:10]) < newest - timedelta(days=days):
                 yield _removal(what, page, f"older than {days} days")
 
@@ -226,8 +231,7 @@ def _old_files(what: str, folders: list[Path], before: datetime) -> Iterator[Rem
 
 
 def _removal(what: str, path: Path, reason: str) -> Removal:
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return Removal(what, path, sum(file.stat().st_size for file in files), reason)
+    return Removal(what, path, measure(path)[0], reason)
 
 
 def _changed(path: Path) -> datetime:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ from sqlalchemy import Engine, delete, update
 
 from segmentation.config import Settings
 from segmentation.housekeeping.plan_removal import plan_removal
-from segmentation.lake import remove_left_behind
+from segmentation.lake import remove, remove_left_behind
 from segmentation.publish.warehouse_errors import named_warehouse_errors
 from segmentation.warehouse import downloads, models
 
@@ -84,10 +83,7 @@ def tidy(
                 delete(downloads).where(downloads.c.at < now - timedelta(days=settings.housekeeping.downloads_days))
             )
         for one in plan.removals:
-            if one.path.is_dir():
-                shutil.rmtree(one.path, ignore_errors=True)
-            else:
-                one.path.unlink(missing_ok=True)
+            remove(one.path)
         remove_left_behind(settings.lake.root)
     sizes = plan.sizes()
     removed = {what: count for what, (count, _) in sizes.items()} | {"downloads": plan.downloads}

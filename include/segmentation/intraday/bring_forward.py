@@ -99,7 +99,7 @@ def brought_forward(
     lake.remove(home)
     (home / "spread").mkdir(parents=True)
     one_bucket = settings.features.model_copy(update={"buckets": 1})
-    theirs = settings.model_copy(update={"home": home, "features": one_bucket})
+    theirs = settings.apart(home, features=one_bucket)
     try:
         with open_database(settings, home) as connection:
             _lay_out(connection, lake, theirs.lake, changes, customers, last_day, today)

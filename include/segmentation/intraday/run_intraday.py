@@ -99,7 +99,9 @@ def run_intraday(settings: Settings, source_url: str, warehouse: Engine, run_id:
         If that night's segments are not in the lake.
     InvalidMapping, MissingTable, MissingColumn, ChangedType, PermissionMissing, MissingPrivacyKey, OtherPrivacyKey
         If the source cannot be read; see `extract_day`.
-    LoginRefused, DatabaseUnreachable, SourceTooSlow, UnreadableValue, MissingRate, LakeFull, WarehouseNotReady
+    LoginRefused, DatabaseUnreachable, SourceTooSlow, UnreadableValue, MissingRate, WarehouseNotReady
+        As the night's steps do.
+    LakeFull, LakeUnreachable, LakeRefused
         As the night's steps do.
     """
     seconds: dict[str, float] = {}
@@ -107,6 +109,7 @@ def run_intraday(settings: Settings, source_url: str, warehouse: Engine, run_id:
     with named_warehouse_errors(warehouse), sole_holder(warehouse, _LOCK) as alone:
         if not alone:
             return IntradayResult(skipped="another run within the day is at work")
+        settings.lake.refresh()
         base = _base(settings, warehouse, today)
         last_day = _last_checked_day(settings, today)
         seen_until = _seen_until(settings, warehouse, base)

@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segmentation.lake import replacing
+from segmentation.lake import remove, replacing
 from segmentation.validate.records import CheckRecord, SetAside
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ def write_data_docs(
     LakeFull
         If the disk is full.
     """
-    for page in folder.glob("*.html"):
-        page.unlink()
+    remove(folder)
     for table, result in results.items():
         parts = [f'<p><a href="index.html">All tables of {day}</a></p>', *_rendered(result)]
         _write(folder / f"{table}.html", _page(f"Checks of {table}, {day}", parts))

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from segmentation.calendar import day_interval, require_past
 from segmentation.catalog import CHECKED, DAILY_TABLES, EVENTS, ORDERS, RATES, RAW, SNAPSHOT_TABLES
 from segmentation.config import Settings
-from segmentation.errors import CheckFailed, MissingInput, MissingRate, RowsLost
+from segmentation.errors import CheckFailed, InputReplaced, MissingInput, MissingRate, RowsLost
 from segmentation.evaluate.metric import STOPS, VALIDATE_STEP, Metric, store
 from segmentation.lake import Lake
 from segmentation.rates.conversion import open_conversion
@@ -171,6 +171,8 @@ def validate_day(
         If a check could not be evaluated.
     RowsLost
         If the files written do not hold, together, the rows of those that were read.
+    InputReplaced
+        If another run is fetching a day again that this night has fetched.
     LakeFull
         If the disk is full; the next run checks the same days again.
     DatabaseUnreachable, LoginRefused, WarehouseNotReady, PermissionMissing, WarehouseBusy, WarehouseFull
@@ -182,6 +184,11 @@ def validate_day(
     raw = _manifests(lake, RAW, day)
     if day not in raw or not extraction.exists():
         raise MissingInput("the raw data", day, _EXTRACT_FIRST)
+    run_manifest = json.loads(extraction.read_text())
+    for fetched in map(date.fromisoformat, run_manifest["days_extracted"]):
+        if fetched not in raw:
+            # a night without it would be published, and be stale at once
+            raise InputReplaced(fetched)
     checked = _manifests(lake, CHECKED, day)
     releases = load_releases(warehouse)
     released = numbers_by_day(releases)
@@ -197,7 +204,7 @@ def validate_day(
         day,
         accept_unusual_day,
         open_context(),
-        json.loads(extraction.read_text()),
+        run_manifest,
         raw,
         releases,
         {table: {d: manifest["volume"].get(table, 0) for d, manifest in checked.items()} for table in (ORDERS, EVENTS)},
@@ -410,7 +417,7 @@ def _write_docs(run: _Run, days: list[date]) -> str:
         [*(str(finding.error("")) for finding in run.failures), *([str(run.missing_rate)] if run.missing_rate else [])],
         run.results,
     )
-    return index.relative_to(run.settings.home).as_posix()
+    return index.relative_to(run.settings.kept).as_posix()
 
 
 def _error(failures: Sequence[Finding], docs: str) -> CheckFailed:

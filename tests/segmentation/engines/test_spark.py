@@ -317,6 +317,11 @@ def test_a_home_that_other_machines_cannot_find_is_refused(work: Any) -> None:
         run_units(on_spark(Path("here")), "features", work.failing, "", ["a"], 1)
 
 
+def test_a_lake_in_a_bucket_is_refused(tmp_path: Path, work: Any) -> None:
+    with pytest.raises(InvalidSetting, match=r"SEGMENTATION_ENGINE is 'spark'.*use duckdb"):
+        _ask(Settings(home=tmp_path, engine="spark", lake_url="s3://shop/lake"), work, ["1"])
+
+
 def test_progress_is_told_in_ten_lines(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     progress = Progress("features", 4096)

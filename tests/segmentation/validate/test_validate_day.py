@@ -7,6 +7,7 @@ a Monday with eight weeks before it. A test damages a day's raw files and looks 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -33,6 +34,7 @@ from segmentation.errors import (
     CheckFailed,
     DatabaseUnreachable,
     FutureBusinessDay,
+    InputReplaced,
     MissingInput,
     MissingRate,
     RowsLost,
@@ -951,6 +953,17 @@ def test_a_day_that_was_not_extracted(shop: Shop) -> None:
     (shop.settings.lake.path("raw", "orders", day=D) / "rows.parquet").unlink()
     with pytest.raises(MissingInput, match="the raw file of orders"):
         shop.validate()
+
+
+def test_a_day_that_another_run_is_just_replacing_can_be_tried_again(shop: Shop) -> None:
+    before, fetched = D - timedelta(days=1), shop.settings.lake.run_manifest("raw", D)
+    told = fetched.read_text()
+    # the day before was fetched with this one, and has no manifest now
+    fetched.write_text(json.dumps(json.loads(told) | {"days_extracted": [str(before), str(D)]}))
+    with pytest.raises(InputReplaced, match=f"business day {before} was fetched for this night"):
+        shop.validate()
+    fetched.write_text(told)
+    assert shop.validate().business_day == str(D)
 
 
 def test_a_day_that_is_not_over(shop: Shop) -> None:
