@@ -130,7 +130,7 @@ class EncoderSettings(_Step):
     )
     batch_size: int = Field(256, ge=8, description="customers per batch")
     cold_epochs: int = Field(
-        16, ge=0, description="passes over the windows for a cold start, at most; 0 = the static features alone"
+        20, ge=0, description="passes over the windows for a cold start, at most; 0 = the static features alone"
     )
     warm_epochs: int = Field(2, ge=1, description="passes for the nightly fine-tune, at most")
     learning_rate: float = Field(2e-3, gt=0, description="Adam's step for a cold start")
@@ -138,7 +138,7 @@ class EncoderSettings(_Step):
     warm_rate: float = Field(
         0.25, gt=0, le=1, description="share of a fine-tune that is taken over in one night, the rest in later ones"
     )
-    patience: int = Field(4, ge=1, description="epochs without gain on held-out customers before training stops")
+    patience: int = Field(6, ge=1, description="epochs without gain on held-out customers before training stops")
     minimum_customers: int = Field(
         300, ge=20, description="customers with a matured future below which nothing is trained"
     )

@@ -318,8 +318,9 @@ def test_a_home_that_other_machines_cannot_find_is_refused(work: Any) -> None:
 
 
 def test_a_lake_in_a_bucket_is_refused(tmp_path: Path, work: Any) -> None:
+    in_bucket = on_spark(tmp_path).model_copy(update={"lake_url": "s3://shop/lake"})
     with pytest.raises(InvalidSetting, match=r"SEGMENTATION_ENGINE is 'spark'.*use duckdb"):
-        _ask(Settings(home=tmp_path, engine="spark", lake_url="s3://shop/lake"), work, ["1"])
+        run_units(in_bucket, "features", work.failing, "", ["a"], 1)
 
 
 def test_progress_is_told_in_ten_lines(caplog: pytest.LogCaptureFixture) -> None:
