@@ -171,10 +171,20 @@ def _warehouse_template(server: Server) -> str:
 @pytest.fixture
 def warehouse_database(server: Server, _warehouse_template: str) -> Iterator[str]:
     """Name of a freshly migrated, empty warehouse database on ``server``."""
+    yield from _fresh_warehouse(server, _warehouse_template)
+
+
+@pytest.fixture
+def other_warehouse(server: Server, _warehouse_template: str) -> Iterator[str]:
+    """Name of a second one, for a test that compares two."""
+    yield from _fresh_warehouse(server, _warehouse_template)
+
+
+def _fresh_warehouse(server: Server, template: str) -> Iterator[str]:
     from segmentation.publish.roles import grant_warehouse_roles
 
     database = f"warehouse_{next(_numbers)}"
-    server.create_database(database, template=_warehouse_template)
+    server.create_database(database, template=template)
     # rights on the database itself are not copied with it
     admin = server.engine(database)
     grant_warehouse_roles(admin)

@@ -28,8 +28,9 @@ from urllib.parse import urlsplit
 
 from segmentation.errors import LakeFull, LakeRefused, LakeUnreachable
 
-#: Below the copy, not in the bucket: what a step spreads on its disk while it works, and what the copy is known by.
-_SCRATCH = Path("lake", "tmp")
+#: Folder of the lake, not in the bucket, for what a step spreads on its disk while it works.
+SCRATCH = "tmp"
+#: Below the copy, not in the bucket: what the copy is known by.
 _NOTES, _LOCK = ".etags", ".lock"
 _AT_ONCE = 16
 #: What one request may list, and delete.
@@ -97,7 +98,7 @@ class Bucket:
     def holds(self, path: Path) -> bool:
         """Tell whether a path is of the copy, other than scratch."""
         inside = path.absolute()
-        return inside.is_relative_to(self.copy) and not inside.is_relative_to(self.copy / _SCRATCH)
+        return inside.is_relative_to(self.copy) and not inside.is_relative_to(self.copy / "lake" / SCRATCH)
 
     def refresh(self, folder: Path | None = None) -> None:
         """Learn what the bucket has now, and bring what is copied up to date.

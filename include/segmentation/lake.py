@@ -23,7 +23,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segmentation.bucket import Bucket, bucket_of
+from segmentation.bucket import SCRATCH, Bucket, bucket_of
 from segmentation.errors import LakeFull
 
 #: Every table's rows of a day are one file of this name.
@@ -69,6 +69,11 @@ class Lake:
     def requests(self) -> dict[str, int]:
         """Requests to the bucket by kind, of this process; none for a folder."""
         return dict(self.bucket.requests) if self.bucket else {}
+
+    @property
+    def scratch(self) -> Path:
+        """Folder of what a step needs only while it works; of a lake in a bucket, too, it is on this worker alone."""
+        return self.root / SCRATCH
 
     def path(self, *parts: str, day: date | None = None, **partitions: object) -> Path:
         """Return the folder of a partition, with all that is in it.

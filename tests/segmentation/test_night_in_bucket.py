@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -73,20 +73,6 @@ def young_shop(small_shop: SmallShop) -> SmallShop:
         ):
             connection.execute(text(statement), {"first": first})
     return small_shop
-
-
-@pytest.fixture
-def other_warehouse(server: Server, _warehouse_template: str) -> Iterator[str]:
-    """Name of a second empty warehouse database."""
-    from segmentation.publish.roles import grant_warehouse_roles
-
-    database = f"other_warehouse_{next(_workers)}"
-    server.create_database(database, template=_warehouse_template)
-    admin = server.engine(database)
-    grant_warehouse_roles(admin)
-    admin.dispose()
-    yield database
-    server.drop_database(database)
 
 
 def kept(settings: Settings) -> dict[str, bytes]:

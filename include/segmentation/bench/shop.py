@@ -10,8 +10,7 @@ from tempfile import TemporaryDirectory
 
 from segmentation.catalog import EXTRACT_ROLE, PUBLISH_ROLE
 from segmentation.config import Settings
-from segmentation.demo import postgres
-from segmentation.demo.postgres import SOURCE_DATABASE, WAREHOUSE_DATABASE
+from segmentation.demo.postgres import SOURCE_DATABASE, WAREHOUSE_DATABASE, temporary_server
 from segmentation.demo.setup import set_up_server
 from segmentation.demo.shops import SHOPS, load_shop
 from segmentation.extract.extract_day import extract_day
@@ -40,15 +39,11 @@ def checked_shop(settings: Settings, name: str, last: date) -> Iterator[Settings
     with TemporaryDirectory(prefix="segmentation-bench-") as folder:
         extract = settings.extract.model_copy(update={"mapping": shop.mapping})
         told = settings.apart(Path(folder) / "home", timezone=shop.timezone, extract=extract)
-        data_dir = Path(folder) / "data"
-        try:
-            server = postgres.start(data_dir)
+        with temporary_server(Path(folder)) as (server, _):
             set_up_server(server)
             load_shop(name, server)
             extract_day(told, last, server.url(SOURCE_DATABASE, EXTRACT_ROLE), now)
             warehouse = server.engine(WAREHOUSE_DATABASE, PUBLISH_ROLE)
             validate_day(told, last, warehouse, "bench", now, accept_unusual_day=True)
             warehouse.dispose()
-        finally:
-            postgres.stop(data_dir, mode="immediate")
         yield told

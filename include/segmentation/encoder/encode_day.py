@@ -266,7 +266,7 @@ def _foresee_all(
     settings: Settings, day: date, version: str, summary: dict[str, Any], present: list[Path], past: list[Path]
 ) -> int:
     """Write the outlook of a day from the buckets as of the day and as of a cut-off; return the day's customers."""
-    scratch = settings.lake.root / "tmp" / f"outlook-{day.isoformat()}"
+    scratch = settings.lake.scratch / f"outlook-{day.isoformat()}"
     told = Foreseen(version, (*present, *past), scratch)
     settings.lake.remove(scratch)
     try:

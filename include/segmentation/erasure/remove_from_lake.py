@@ -34,7 +34,6 @@ from segmentation.features.months import forget_month, forget_replaced, keep_on,
 from segmentation.lake import Lake, content_hash, remove_left_behind, replacing
 from segmentation.validate.check_rows import volume_of
 
-_SCRATCH = "tmp"
 #: The raw rows first: a checked file without bad rows is a copy of the raw one.
 _FILE_SETS = (RAW, QUARANTINE, CHECKED)
 
@@ -73,7 +72,7 @@ def remove_from_lake(settings: Settings, warehouse: Any, request_ids: list[int])
     bring_everything(settings)
     # what killed nights left: unfinished files, and versions of the spread history that nobody will read
     remove_left_behind(lake.root)
-    lake.remove(lake.root / _SCRATCH)
+    lake.remove(lake.scratch)
     forget_replaced(lake)
     with duckdb.connect(config={"threads": settings.features.threads}) as connection:
         orders = orders_of(connection, parquet_files(lake.root), ids)

@@ -27,7 +27,7 @@ from segmentation.features.as_of import (
     list_no_order,
     list_products,
 )
-from segmentation.features.history import History, keep_learnt, load_bucket, open_database, spread_history
+from segmentation.features.history import History, keep_learnt, load_bucket, open_database, open_day, spread_history
 from segmentation.features.training_sample import TrainingSample
 from segmentation.lake import Lake
 
@@ -124,7 +124,7 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
     # before a row is read: rows that arrive from here on make the day stale, not a part of it
     inputs_version = runs.inputs_version(lake, day)
     inputs = runs.describe_inputs(lake, day)
-    scratch = lake.root / "tmp" / f"features-{day.isoformat()}"
+    scratch = lake.scratch / f"features-{day.isoformat()}"
     _forget(scratch)
     scratch.mkdir(parents=True)
     for other in lake.days(catalog.WINDOWS):
@@ -180,6 +180,7 @@ def describing(settings: Settings, told: Described) -> Iterator[Callable[[int], 
     # processes that shared a folder would write into each other's spilled files
     spill = Path(tempfile.mkdtemp(prefix="spill-", dir=told.scratch))
     with open_database(settings, spill) as connection:
+        open_day(connection, settings, told.history)
 
         def describe(bucket: int) -> int:
             load_bucket(connection, settings, told.history, bucket)

@@ -76,7 +76,7 @@ class History:
 
     def files(self, table: str, bucket: int | None = None) -> list[str]:
         """List the kept files of a daily table, of all buckets or of one."""
-        return [file for month in self.months for file in month.files(table, bucket)]
+        return _files(self.months, table, bucket)
 
 
 @contextmanager
@@ -151,8 +151,8 @@ def spread_history(connection: duckdb.DuckDBPyConnection, settings: Settings, da
     )
 
 
-def load_bucket(connection: duckdb.DuckDBPyConnection, settings: Settings, history: History, bucket: int) -> None:
-    """Load one bucket of the history into the ``bucket_…`` tables and describe its orders.
+def open_day(connection: duckdb.DuckDBPyConnection, settings: Settings, history: History) -> None:
+    """Create what every bucket is joined with: the day's products and rates, and which of repeated orders counts.
 
     Parameters
     ----------
@@ -162,10 +162,30 @@ def load_bucket(connection: duckdb.DuckDBPyConnection, settings: Settings, histo
         All settings.
     history : History
         What `spread_history` returned.
+    """
+    run(connection, "create_cutting", {})
+    if history.files(catalog.ORDERS):
+        run(connection, "insert_repeated_orders", {"file": str(history.repeated_orders)})
+    if products := _snapshot(settings, catalog.PRODUCTS, history.day):
+        run(connection, "insert_products", {"files": products})
+    # that no rate is missing was seen when the history was spread
+    open_conversion(connection, settings, checked_rates(settings, history.day), None, _moment(settings, history)["end"])
+
+
+def load_bucket(connection: duckdb.DuckDBPyConnection, settings: Settings, history: History, bucket: int) -> None:
+    """Load one bucket of the history into the ``bucket_…`` tables and describe its orders.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        A database after `open_day`.
+    settings : Settings
+        All settings.
+    history : History
+        What `spread_history` returned.
     bucket : int
         Number of the bucket, from 0.
     """
-    _open_day(connection, settings, history)
     run(connection, "create_bucket", {})
     values = _moment(settings, history) | {
         "since": _since(settings, history),
@@ -219,17 +239,6 @@ def _since(settings: Settings, history: History) -> datetime:
     if history.oldest - date.min <= _LONGEST_LOOK:
         return datetime.min.replace(tzinfo=UTC)
     return day_interval(history.oldest - _LONGEST_LOOK, settings.timezone).start
-
-
-def _open_day(connection: duckdb.DuckDBPyConnection, settings: Settings, history: History) -> None:
-    """Create what a bucket is joined with: the day's products and rates, and which of repeated orders counts."""
-    run(connection, "create_cutting", {})
-    if history.files(catalog.ORDERS):
-        run(connection, "insert_repeated_orders", {"file": str(history.repeated_orders)})
-    if products := _snapshot(settings, catalog.PRODUCTS, history.day):
-        run(connection, "insert_products", {"files": products})
-    # that no rate is missing was seen when the history was spread
-    open_conversion(connection, settings, checked_rates(settings, history.day), None, _moment(settings, history)["end"])
 
 
 def _spread_customers(
@@ -288,8 +297,8 @@ def _has_lines(connection: duckdb.DuckDBPyConnection, settings: Settings, histor
     return False
 
 
-def _files(months: Sequence[Month], table: str) -> list[str]:
-    return [file for month in months for file in month.files(table)]
+def _files(months: Sequence[Month], table: str, bucket: int | None = None) -> list[str]:
+    return [file for month in months for file in month.files(table, bucket)]
 
 
 def _snapshot(settings: Settings, table: str, day: date) -> list[str]:

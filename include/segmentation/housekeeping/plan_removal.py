@@ -34,7 +34,6 @@ from segmentation.warehouse import downloads
 _WAITING = timedelta(days=7)
 #: What was written so lately may be of a night that is under way, also one that is run again.
 _NIGHT = timedelta(days=2)
-_SCRATCH = "tmp"
 MODELS = "models"
 
 
@@ -144,7 +143,7 @@ def plan_removal(settings: Settings, warehouse: Engine, now: datetime, logs: lis
         _removal(HISTORY, folder, "another spread of the month's rows took its place, or a killed night left it")
         for folder in unused(settings.lake)
     ]
-    scratch = settings.lake.root / _SCRATCH
+    scratch = settings.lake.scratch
     plan.removals += [
         _removal("scratch", folder, "a killed night left it")
         for folder in (sorted(scratch.iterdir()) if scratch.is_dir() else [])

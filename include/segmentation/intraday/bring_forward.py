@@ -33,7 +33,7 @@ from segmentation.catalog import (
 from segmentation.config import Settings
 from segmentation.features.as_of import describe_customers, list_no_order
 from segmentation.features.build_features import bucket_folder
-from segmentation.features.history import History, load_bucket, open_database, spread_history
+from segmentation.features.history import History, load_bucket, open_database, open_day, spread_history
 from segmentation.intraday.read_changes import Changes
 from segmentation.lake import Lake
 
@@ -94,7 +94,7 @@ def brought_forward(
         If the disk is full.
     """
     lake = settings.lake
-    home = lake.root / "tmp" / "intraday"
+    home = lake.scratch / "intraday"
     # what a killed run left
     lake.remove(home)
     (home / "spread").mkdir(parents=True)
@@ -105,6 +105,7 @@ def brought_forward(
             _lay_out(connection, lake, theirs.lake, changes, customers, last_day, today)
             history = spread_history(connection, theirs, today, home / "spread")
             history = _of_the_shop(connection, settings, history, last_day, today)
+            open_day(connection, theirs, history)
             load_bucket(connection, theirs, history, 0)
             tables = describe_customers(connection, theirs, history, today)
             folder = theirs.lake.path(FEATURES, day=today, bucket=bucket_folder(0))
