@@ -53,13 +53,16 @@ class SuiteRun:
 
 
 def open_context() -> AbstractDataContext:
-    """Return an ephemeral context: nothing on disk, no progress bars, no usage statistics, no log noise."""
+    """Return an ephemeral context: nothing on disk, no progress bars, no usage statistics, no log noise.
+
+    From then on Great Expectations hashes no frame in this process: its module holds that setting, not a context.
+    """
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.execution_engine import pandas_execution_engine
 
-    # smaller frames are hashed, twice, for a mark that nothing reads; it took six sevenths of all time here
+    # smaller frames are hashed, twice each, for a mark that nothing here reads: it took far longer than checking them
     pandas_execution_engine.HASH_THRESHOLD = 0
     # this module sets its own level when it is imported
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.ERROR)
