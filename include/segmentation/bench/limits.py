@@ -105,18 +105,22 @@ def embed_and_train(settings: Settings, day: date, version: str) -> tuple[Limit,
     """
     from segmentation.encoder.registry import load_encoder
     from segmentation.encoder.runtime import start_tensorflow
+    from segmentation.encoder.timelines import padded_lengths, readable_lengths
+    from segmentation.encoder.train_encoder import PREDICTION_BATCH
 
     start_tensorflow(settings.encoder)
     encoder = load_encoder(settings.models, version)
     length, batch = settings.features.sequence_length, settings.encoder.batch_size
     folder = min(settings.lake.path(FEATURES, day=day).glob("bucket=*"))
     inputs = encoder.preparation.apply(encoder.preparation.read(folder), encoder.scale)
-    padded = [inputs.take(rows, length)[0] for rows in inputs.batches(1024)][-_IN_MEMORY // 1024 :]
+    lengths = readable_lengths(length)
+    padded = [inputs.take(rows, lengths)[0] for rows in inputs.batches(PREDICTION_BATCH)]
+    padded = padded[-_IN_MEMORY // PREDICTION_BATCH :]
     embedding = _predict(encoder.network, padded)
 
     window = min(settings.lake.path(WINDOWS, day=day).glob("cutoff=*/bucket=*"))
     windows = encoder.preparation.apply(encoder.preparation.read(window), encoder.scale)
-    batches = [windows.take(rows, length) for rows in windows.batches(batch)][: _IN_MEMORY // batch]
+    batches = [windows.take(rows, padded_lengths(length)) for rows in windows.batches(batch)][: _IN_MEMORY // batch]
     return embedding, _train(encoder, batches)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -109,45 +110,46 @@ def read_timelines(table: pa.Table, categories: Sequence[str], sequence_length: 
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
     event = pc.fill_null(pc.index_in(kinds.flatten(), pa.array(EVENT_VOCABULARY, pa.string())), -1)
-    event_code = event.to_numpy(zero_copy_only=False).astype(np.int16) + 1
     names = table["category"].combine_chunks().flatten().cast(pa.string())
-    if categories:
-        known = pc.fill_null(pc.index_in(names, pa.array(list(categories), pa.string())), -1)
-        known_code = known.to_numpy(zero_copy_only=False).astype(np.int16)
-    else:
-        known_code = np.full(len(names), -1, np.int16)
-    category_code = np.where(known_code >= 0, known_code + FIRST_CATEGORY, OTHER_CATEGORY).astype(np.int16)
-    category_code[names.is_null().to_numpy(zero_copy_only=False)] = NO_CATEGORY
+    known = pc.fill_null(pc.index_in(names, pa.array(list(categories), pa.string())), OTHER_CATEGORY - FIRST_CATEGORY)
+    codes = np.empty((len(event), 2), np.int16)
+    codes[:, 0] = event.to_numpy(zero_copy_only=False) + 1
+    codes[:, 1] = known.to_numpy(zero_copy_only=False) + FIRST_CATEGORY
+    codes[names.is_null().to_numpy(zero_copy_only=False), 1] = NO_CATEGORY
 
-    def column(name: str) -> npt.NDArray[np.float64]:
-        values = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        return np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    def column(name: str) -> npt.NDArray[Any]:
+        values = pc.fill_null(table[name].combine_chunks().flatten(), 0)
+        return np.nan_to_num(values.to_numpy(zero_copy_only=False), nan=0.0, posinf=0.0, neginf=0.0)
 
-    weekday = 2 * np.pi * column("day_of_week") / 7
-    hour = 2 * np.pi * column("hour") / 24
-    numbers = np.stack(
-        [
-            column("log_amount"),
-            column("discount_share"),
-            column("log_hours_since_previous"),
-            np.log1p(np.maximum(column("days_before"), 0)),
-            np.sin(weekday),
-            np.cos(weekday),
-            np.sin(hour),
-            np.cos(hour),
-        ],
-        axis=1,
-    ).astype(np.float32)
+    numbers = np.empty((len(event), len(NUMBERS)), np.float32)
+    for place, name in enumerate(("log_amount", "discount_share", "log_hours_since_previous")):
+        numbers[:, place] = column(name)
+    numbers[:, 3] = np.log1p(np.maximum(column("days_before").astype(np.float64), 0))
+    for place, (name, period) in ((4, ("day_of_week", 7)), (6, ("hour", 24))):
+        angles = 2 * np.pi * np.arange(period) / period
+        numbers[:, place : place + 2] = np.stack([np.sin(angles), np.cos(angles)], axis=1)[column(name)]
 
-    place_from_end = starts[1:].repeat(lengths) - np.arange(len(event_code))
-    keep = (event_code > 0) & (place_from_end <= sequence_length)
+    keep = (codes[:, 0] > 0) & (starts[1:].repeat(lengths) - np.arange(len(codes)) <= sequence_length)
+    if keep.all():
+        return Timelines(starts, codes, numbers)
     owner = np.arange(len(lengths)).repeat(lengths)[keep]
     starts = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(lengths)))]).astype(np.int64)
-    return Timelines(starts, np.stack([event_code, category_code], axis=1)[keep], numbers[keep])
+    return Timelines(starts, codes[keep], numbers[keep])
+
+
+def readable_lengths(sequence_length: int) -> range:
+    """Return all lengths that the network can read: to foresee, sequences are padded to the next of them.
+
+    Examples
+    --------
+    >>> list(readable_lengths(18))
+    [4, 8, 12, 16, 20]
+    """
+    return range(STRIDE, sequence_length + STRIDE, STRIDE)
 
 
 def padded_lengths(sequence_length: int) -> tuple[int, ...]:
-    """Return the lengths to which sequences are padded, shortest first.
+    """Return the lengths to which sequences are padded in training, shortest first.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from segmentation.config import EncoderSettings
 from segmentation.encoder.heads import HeadScale
 from segmentation.encoder.linear import BENDS, bent, solve_linear_heads
 from segmentation.encoder.network import outlook_loss
-from segmentation.encoder.timelines import NUMBERS
+from segmentation.encoder.timelines import NUMBERS, padded_lengths, readable_lengths
 from segmentation.encoder.windows import Inputs, TrainingWindows
 
 Floats = npt.NDArray[np.float32]
@@ -34,7 +34,8 @@ LEAST_GAIN = 0.01
 #: Steps before a training may end for want of gain: the deep part starts at nothing, and until it has found
 #: something the loss stands still.
 FEWEST_STEPS = 60
-_PREDICTION_BATCH = 1024
+#: More at once take as long for each, or longer where the layers' outputs no longer fit the processor's cache.
+PREDICTION_BATCH = 512
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,8 @@ def predictor(network: Any, sequence_length: int) -> Predictor:
     import tensorflow as tf
 
     features, heads = network.inputs[2].shape[-1], network.output.shape[-1]
+    # customers come shortest first, and what is padded costs as much as what is read
+    lengths = readable_lengths(sequence_length)
     forward = tf.function(
         lambda codes, numbers, static: network([codes, numbers, static], training=False),
         input_signature=_signature(features)[0],
@@ -84,8 +87,8 @@ def predictor(network: Any, sequence_length: int) -> Predictor:
 
     def predict(inputs: Inputs) -> Floats:
         outputs = np.zeros((len(inputs), heads), np.float32)
-        for rows in inputs.batches(_PREDICTION_BATCH):
-            outputs[rows] = forward(*inputs.take(rows, sequence_length)[0]).numpy()
+        for rows in inputs.batches(PREDICTION_BATCH):
+            outputs[rows] = forward(*inputs.take(rows, lengths)[0]).numpy()
         return outputs
 
     return predict
@@ -173,6 +176,8 @@ def train(
         # compiling takes longer than the training of a shop of a few thousand customers
         jit_compile=False,
     )
+    # or the first step makes its variables, and the graph, which takes longer than many steps, is built twice
+    network.optimizer.build(network.trainable_variables)
     predict = predictor(network, sequence_length)
     by_head = _held_out_losses(predict, held_out, scale)
     losses = [float(by_head @ weights)]
@@ -231,10 +236,12 @@ def _epoch(
     """Return one pass over the training windows as a `tf.data` pipeline of padded batches."""
     import tensorflow as tf
 
+    lengths = padded_lengths(sequence_length)
+
     def batches() -> Iterator[tuple[Any, Floats]]:
         for shard in training.shards(draws):
             for rows in shard.batches(batch_size, draws):
-                yield shard.take(rows, sequence_length)
+                yield shard.take(rows, lengths)
 
     dataset = tf.data.Dataset.from_generator(
         batches, output_signature=_signature(network.inputs[2].shape[-1], network.output.shape[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from segmentation.encoder.heads import Head, HeadScale, raw_targets
-from segmentation.encoder.timelines import SCALED, Timelines, padded_lengths, read_timelines
+from segmentation.encoder.timelines import SCALED, Timelines, read_timelines
 from segmentation.features.training_sample import TrainingSample, places
 
 if TYPE_CHECKING:
@@ -177,13 +177,15 @@ class Inputs:
     def __len__(self) -> int:
         return len(self.static)
 
-    def take(self, rows: Rows, sequence_length: int) -> tuple[tuple[npt.NDArray[np.int32], Floats, Floats], Floats]:
+    def take(
+        self, rows: Rows, lengths: Iterable[int]
+    ) -> tuple[tuple[npt.NDArray[np.int32], Floats, Floats], Floats]:
         """Return one padded batch: (codes (B, T, 2), numbers (B, T, E), static (B, F)), targets (B, Q).
 
-        T is the shortest padded length that holds the longest timeline among the rows.
+        T is the first of ``lengths`` that holds the longest timeline among the rows.
         """
         longest = int(self.timelines.lengths[rows].max(initial=0))
-        length = next(length for length in padded_lengths(sequence_length) if length >= longest)
+        length = next(length for length in lengths if length >= longest)
         codes, numbers = self.timelines.padded(rows, length)
         return (codes, numbers, self.static[rows]), self.targets[rows]
 
@@ -195,11 +197,12 @@ class Inputs:
         batch_size : int
             B; only the last batch is smaller.
         draws : Generator, optional
-            Shuffles the customers within a length and the order of the batches; without it they come
-            shortest first.
+            Shuffles the customers whose lengths have the same power of two, and the order of the batches; without
+            it they come shortest first.
         """
-        lengths = np.searchsorted(2 ** np.arange(16), self.timelines.lengths)
-        order = np.arange(len(self)) if draws is None else draws.permutation(len(self))
+        lengths, order = self.timelines.lengths, np.arange(len(self))
+        if draws is not None:
+            lengths, order = np.searchsorted(2 ** np.arange(16), lengths), draws.permutation(len(self))
         order = order[np.argsort(lengths[order], kind="stable")]
         batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
         for place in range(len(batches)) if draws is None else draws.permutation(len(batches)):

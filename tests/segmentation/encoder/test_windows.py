@@ -14,6 +14,7 @@ from segmentation.catalog import WINDOWS
 from segmentation.config import Settings
 from segmentation.encoder import windows
 from segmentation.encoder.heads import BEHAVIOUR_HEADS, HeadScale, taste_heads
+from segmentation.encoder.timelines import padded_lengths
 from segmentation.encoder.windows import InputPreparation, TrainingWindows, choose, name_categories, read_customers
 from segmentation.features.training_sample import TrainingSample
 
@@ -45,7 +46,7 @@ def _passed(source: TrainingWindows, seed: int | None = None) -> list[tuple[floa
     found: list[tuple[float, ...]] = []
     for shard in source.shards(draws):
         for rows in shard.batches(32, draws):
-            (codes, numbers, static), targets = shard.take(rows, 64)
+            (codes, numbers, static), targets = shard.take(rows, padded_lengths(64))
             assert codes.shape == (*numbers.shape[:2], 2)
             assert static.shape == (len(rows), static.shape[1])
             assert len(targets) == len(rows) <= 32
