@@ -177,9 +177,7 @@ class Inputs:
     def __len__(self) -> int:
         return len(self.static)
 
-    def take(
-        self, rows: Rows, lengths: Iterable[int]
-    ) -> tuple[tuple[npt.NDArray[np.int32], Floats, Floats], Floats]:
+    def take(self, rows: Rows, lengths: Iterable[int]) -> tuple[tuple[npt.NDArray[np.int32], Floats, Floats], Floats]:
         """Return one padded batch: (codes (B, T, 2), numbers (B, T, E), static (B, F)), targets (B, Q).
 
         T is the first of ``lengths`` that holds the longest timeline among the rows.

@@ -1,22 +1,23 @@
-"""The engine `duckdb`: one unit after the other in this process."""
+"""The engine `duckdb`: the units in this process, one after the other or a few at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from segmentation.config import Settings
 from segmentation.engines.units import Progress, Told, Unit, Work
 
 
 def run_here(
-    settings: Settings, work: Work[Told, Unit], told: Told, units: Sequence[Unit], progress: Progress
+    settings: Settings, work: Work[Told, Unit], told: Told, units: Sequence[Unit], at_once: int, progress: Progress
 ) -> list[int]:
     """Do units of work in this process; see `units.run_units`."""
-    with work(settings, told) as do:
-
-        def counts() -> Iterator[int]:
-            for number, unit in enumerate(units, start=1):
-                yield do(unit)
-                progress.reached(number)
-
-        return list(counts())
+    counts = []
+    with work(settings, told) as do, ThreadPoolExecutor(at_once) as pool:
+        # the main thread is the one that a signal ends at once
+        done = map(do, units) if at_once == 1 else pool.map(do, units)
+        for number, count in enumerate(done, start=1):
+            counts.append(count)
+            progress.reached(number)
+    return counts

@@ -25,7 +25,13 @@ _LINES = 10
 
 
 def run_units(
-    settings: Settings, step: str, work: Work[Told, Unit], told: Told, units: Sequence[Unit], threads: int
+    settings: Settings,
+    step: str,
+    work: Work[Told, Unit],
+    told: Told,
+    units: Sequence[Unit],
+    threads: int,
+    at_once: int = 1,
 ) -> list[int]:
     """Do units of work with the engine that the settings name.
 
@@ -43,6 +49,9 @@ def run_units(
         What to do.
     threads : int
         Threads that one unit uses.
+    at_once : int
+        Units that the engine `duckdb` may do at once, in threads: more than one where what the work yields stands it,
+        as a model does and a database's connection does not.
 
     Returns
     -------
@@ -63,7 +72,7 @@ def run_units(
         return run_on_spark(settings, work, told, units, threads, progress)
     from segmentation.engines.local import run_here
 
-    return run_here(settings, work, told, units, progress)
+    return run_here(settings, work, told, units, at_once, progress)
 
 
 @dataclass

@@ -11,10 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from segmentation.catalog import WINDOWS
-from segmentation.config import Settings
+from segmentation.config import EncoderSettings, Settings
 from segmentation.encoder import windows
 from segmentation.encoder.heads import BEHAVIOUR_HEADS, HeadScale, taste_heads
+from segmentation.encoder.network import build_network
+from segmentation.encoder.runtime import start_tensorflow
 from segmentation.encoder.timelines import padded_lengths
+from segmentation.encoder.train_encoder import predictor
 from segmentation.encoder.windows import InputPreparation, TrainingWindows, choose, name_categories, read_customers
 from segmentation.features.training_sample import TrainingSample
 
@@ -85,6 +88,23 @@ def test_shards_change_the_memory_needed_and_nothing_else(
     assert _passed(whole, seed=1) == _passed(whole, seed=1) != _passed(whole, seed=2)
     for source in (whole, cut):
         assert source.batches(32) == sum(len(list(shard.batches(32))) for shard in source.shards())
+
+
+def test_what_is_foreseen_does_not_depend_on_who_else_is_asked_about(
+    folders: list[Path], fitted: tuple[InputPreparation, HeadScale]
+) -> None:
+    start_tensorflow(EncoderSettings())
+    preparation, scale = fitted
+    network = build_network("cnn_rnn", 16, 2, preparation.width, len(scale.heads))
+    draws = np.random.default_rng(1)
+    network.set_weights([draws.normal(0, 0.1, weights.shape) for weights in network.get_weights()])
+    predict = predictor(network, 64)
+    everybody = preparation.read(folders[0])
+    expected = predict(preparation.apply(everybody, scale))
+    # customers of like length at a time, so padded otherwise than among all
+    for few in np.array_split(np.argsort(everybody.timelines.lengths, kind="stable"), 7):
+        found = predict(preparation.apply(choose(everybody, few), scale))
+        np.testing.assert_allclose(found, expected[few], atol=1e-6)
 
 
 def test_categories_are_named_by_what_customers_spend_on(folders: list[Path]) -> None:
