@@ -19,7 +19,8 @@ whose future has come true since, and scored on that future (cross-fitted). The 
    groups are compared by the path silhouette, and replace K-means if theirs is clearly better: then K-means cuts
    through crowds that the other leaves whole.
 5. Segments that foretell next to nothing and are no more separate than slices of one Gaussian cloud are no
-   segments: "no structure" is an answer.
+   segments: "no structure" is an answer. In a small shop a model remembers part of the future that it learnt from, so
+   there new segments must foretell customers that it did not learn from, by more than chance (permutation test [3]_).
 
 Shapes: B customers, Q outlook columns, K segments.
 
@@ -28,6 +29,8 @@ References
 .. [1] Hennig, C. (2007). Cluster-wise assessment of cluster stability. Computational Statistics and Data
    Analysis 52. And Tibshirani, R. and Walther, G. (2005), prediction strength.
 .. [2] Rousseeuw, P. J. (1987). Silhouettes. Journal of Computational and Applied Mathematics 20.
+.. [3] Phipson, B. and Smyth, G. K. (2010). Permutation p-values should never be zero. Statistical Applications in
+   Genetics and Molecular Biology 9.
 """
 
 from __future__ import annotations
@@ -52,6 +55,8 @@ from segmentation.evaluate.usefulness import crossfit_r2, score_segments
 
 #: Usefulness under which segments foretell nothing worth a name.
 MINIMUM_USEFULNESS = 0.02
+#: Shuffles of the segments, and how many of these may foretell as much before it counts as chance.
+_SHUFFLES, _AS_GOOD = 200, 1
 #: Silhouette by which the segments must beat those of one Gaussian cloud to count as groups in themselves.
 SHAPE_MARGIN = 0.05
 #: Silhouette given up for fewer segments where the future does not tell.
@@ -100,6 +105,7 @@ class Future:
     outlook : (B, Q) as foreseen at its beginning, unweighted until it is `weighted`
     spend, orders, bought : (B,) what happened
     habits : (B, A) what happened in the clickstream (log counts), or no columns for a shop without one
+    apart : (B,) whether the model never learnt from the customer
     """
 
     outlook: NDArray[np.float64]
@@ -107,6 +113,7 @@ class Future:
     orders: NDArray[np.float64]
     bought: NDArray[np.float64]
     habits: NDArray[np.float64]
+    apart: NDArray[np.bool_]
 
     def weighted(self, weights: NDArray[np.float64]) -> Future:
         """Return the future with columns that count ``weights`` (Q,); those that count nothing are left out."""
@@ -118,7 +125,21 @@ class Future:
         rows = kmeans.sample_rows(len(self.outlook), most, seed)
         if len(rows) == len(self.outlook):
             return self
-        return Future(self.outlook[rows], self.spend[rows], self.orders[rows], self.bought[rows], self.habits[rows])
+        return self._of(rows)
+
+    def of_apart(self) -> Future:
+        """Return the customers that the model never learnt from."""
+        return self._of(np.flatnonzero(self.apart))
+
+    def _of(self, rows: NDArray[np.int64]) -> Future:
+        return Future(
+            self.outlook[rows],
+            self.spend[rows],
+            self.orders[rows],
+            self.bought[rows],
+            self.habits[rows],
+            self.apart[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -256,7 +277,7 @@ def _choose(
         if math.isfinite(best):
             without = f"the best foretell only {best:.1%} of the matured future"
         chosen, why = _by_shape(allowed, kept, settings, without)
-    verdict, structured = _structure(judges, chosen)
+    verdict, structured = _structure(judges, chosen, is_kept=chosen is kept)
     if not structured:
         return Choice(None, f"no structure: {verdict}", tuple(candidates))
     reason = (
@@ -482,14 +503,21 @@ def _stability(sample: NDArray[np.float64], fitted: Fitted, settings: ClusterSet
     return float(np.mean(agreement))
 
 
-def _structure(judges: _Judges, chosen: Candidate) -> tuple[str, bool]:
+def _structure(judges: _Judges, chosen: Candidate, *, is_kept: bool) -> tuple[str, bool]:
     """Ask whether the segments are more than slices of one cloud that foretell nothing.
 
-    One of three is enough: they foretell the future; they are more separate than segments of a single Gaussian
-    cloud with the same mean and covariance; or there are thin places between them whatever their shape.
+    One of three is enough: they foretell the future, by more than chance unless that was shown when they were drawn;
+    they are more separate than segments of a single Gaussian cloud with the same mean and covariance; or there are
+    thin places between them whatever their shape.
     """
-    if math.isfinite(chosen.usefulness) and chosen.usefulness >= MINIMUM_USEFULNESS:
-        return f"they foretell {chosen.usefulness:.1%} of the differences between customers", True
+    foretold = (
+        f"{chosen.usefulness:.1%} of the differences between customers" if math.isfinite(chosen.usefulness) else ""
+    )
+    doubt = ""
+    if chosen.usefulness >= MINIMUM_USEFULNESS:
+        doubt = "" if is_kept else _doubt(judges, chosen)
+        if not doubt:
+            return f"they foretell {foretold}", True
     sample, seed = judges.sample, judges.settings.seed
     cloud = np.random.default_rng(seed).multivariate_normal(
         sample.mean(axis=0), np.atleast_2d(np.cov(sample, rowvar=False)), size=len(judges.shape.judged), method="eigh"
@@ -501,12 +529,33 @@ def _structure(judges: _Judges, chosen: Candidate) -> tuple[str, bool]:
         return f"they are separate groups ({told})", True
     if chosen.path_silhouette >= PATH_MARGIN:
         return f"they are separate groups (path silhouette {chosen.path_silhouette:.2f}: thin places between)", True
-    foretold = (
-        f"the segments foretell only {chosen.usefulness:.1%} of the differences between customers, and "
-        if math.isfinite(chosen.usefulness)
-        else ""
+    only = f"the segments foretell only {foretold}, and " if foretold else ""
+    return f"{doubt or only}{told} shows no groups", False
+
+
+def _doubt(judges: _Judges, chosen: Candidate) -> str:
+    """Say why what segments foretell may be chance, or memory of what the model learnt from; empty if it is neither."""
+    future = judges.future
+    if chosen.fitted is None or future is None or future.apart.all():
+        # judged by customers that the model did not learn from already, and by many
+        return ""
+    apart = future.of_apart()
+    seed = judges.settings.seed
+    labels = nearest(chosen.fitted, apart.outlook)
+    found = usefulness(labels, apart, seed)["usefulness"]
+    as_good = 0
+    if math.isfinite(found):
+        generator = np.random.default_rng(seed)
+        for _ in range(_SHUFFLES):
+            as_good += usefulness(generator.permutation(labels), apart, seed)["usefulness"] >= found
+            if as_good > _AS_GOOD:
+                break
+        else:
+            return ""
+    return (
+        f"the segments foretell {chosen.usefulness:.1%} of the differences between customers, but no more than chance "
+        f"would of the {len(labels)} that the model did not learn from, and "
     )
-    return f"{foretold}{told} shows no groups", False
 
 
 def _runners_up(candidates: Sequence[Candidate], chosen: Candidate) -> str:

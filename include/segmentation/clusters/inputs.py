@@ -255,6 +255,7 @@ def matured_future(outlook: Outlook, lake: Lake, day: date) -> Future | None:
         orders=rows["actual_orders"].to_numpy(dtype=float),
         bought=rows["actual_bought"].to_numpy(dtype=float),
         habits=_habits(rows["customer_id"], lake, day, outlook.cutoff),
+        apart=rows["held_out"].to_numpy(dtype=bool),
     )
 
 

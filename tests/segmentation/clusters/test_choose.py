@@ -63,11 +63,14 @@ def _agreement(choice: Choice, values: np.ndarray, planted: np.ndarray) -> float
     return float(adjusted_rand_score(planted, nearest(choice.fitted, values)))
 
 
-def _future(outlook: np.ndarray, of_customer: np.ndarray, seed: int, tells: bool = True) -> Future:
+def _future(
+    outlook: np.ndarray, of_customer: np.ndarray, seed: int, tells: bool = True, apart: np.ndarray | None = None
+) -> Future:
     generator = np.random.default_rng(seed)
     rate = 1.0 + 3.0 * (of_customer if tells else generator.permutation(of_customer))
     orders = generator.poisson(rate).astype(float)
-    return Future(outlook, 20.0 * orders, orders, (orders > 0).astype(float), np.empty((len(orders), 0)))
+    apart = np.ones(len(orders), dtype=bool) if apart is None else apart
+    return Future(outlook, 20.0 * orders, orders, (orders > 0).astype(float), np.empty((len(orders), 0)), apart)
 
 
 @pytest.mark.parametrize("types", [3, 5, 8])
@@ -163,6 +166,29 @@ def test_one_cloud_that_foretells_nothing_has_no_structure(with_future: bool) ->
     choice = choose(values, SETTINGS, future if with_future else None)
     assert choice.chosen is None
     assert choice.reason.startswith("no structure")
+
+
+@pytest.mark.parametrize("remembers", [True, False], ids=["remembered", "foreseen"])
+def test_what_a_model_only_remembers_of_those_it_learnt_from_is_no_structure(remembers: bool) -> None:
+    generator = np.random.default_rng(14)
+    apart = generator.random(700) < 0.2
+    orders = generator.poisson(generator.uniform(0, 6, 700)).astype(float)
+    known = np.where(apart & remembers, generator.permutation(orders), orders)
+    # one cloud without groups: what is foreseen, and three columns of nothing
+    values = np.column_stack([np.log1p(known) + generator.normal(0, 0.7, 700), generator.normal(0, 0.5, (700, 3))])
+    past = Future(values, 20 * orders, orders, (orders > 0).astype(float), np.empty((700, 0)), apart)
+    choice = choose(values, SETTINGS, past)
+    best = max(c.usefulness for c in choice.candidates if c.allowed)
+    assert best > 0.15, "by all customers, those learnt from included, it looks useful"
+    if remembers:
+        assert choice.chosen is None
+        assert f"no more than chance would of the {apart.sum()} that the model did not learn from" in choice.reason
+    else:
+        assert choice.chosen is not None
+        # and who has segments keeps them: that they foretell more than chance was shown when they were drawn
+    present = choose(values, SETTINGS, past, Centroids(kmeans.fit(values, 4, seed=1)))
+    assert present.chosen is not None
+    assert present.chosen.name == "kmeans_kept" or not remembers
 
 
 def test_separate_groups_count_although_their_orders_are_alike() -> None:

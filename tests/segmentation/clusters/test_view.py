@@ -71,8 +71,11 @@ def test_habits_that_tell_nothing_count_less_and_telling_ones_fully() -> None:
     columns = ["q_spend", "q_a", "q_b", "q_c"]
     values = np.column_stack([rate, habits])
     clicks = np.log1p(generator.poisson(np.exp(1 + habits)))
-    worthless = Future(values, orders, orders, (orders > 0).astype(float), np.empty((800, 0)))
-    telling = Future(values, generator.permutation(orders), generator.permutation(orders), np.ones(800), clicks)
+    all_apart = np.ones(800, dtype=bool)
+    worthless = Future(values, orders, orders, (orders > 0).astype(float), np.empty((800, 0)), all_apart)
+    telling = Future(
+        values, generator.permutation(orders), generator.permutation(orders), np.ones(800), clicks, all_apart
+    )
     weights = [
         choose_view(values, columns, np.ones(4), SETTINGS, future)[0].habit_weight
         for future in (worthless, telling, None)
