@@ -31,6 +31,9 @@ _ROWS_AT_ONCE = 8_192
 #: Share of a head's held-out loss that the deep part has to take off the linear path's, or the head does without it:
 #: what gains less in the months that were seen loses in the next.
 LEAST_GAIN = 0.01
+#: Standard errors by which it has to: among many epochs and heads, a few hundred held-out windows show some gain by
+#: chance.
+CERTAIN_GAIN = 3.0
 #: Steps before a training may end for want of gain: the deep part starts at nothing, and until it has found
 #: something the loss stands still.
 FEWEST_STEPS = 60
@@ -179,35 +182,38 @@ def train(
     # or the first step makes its variables, and the graph, which takes longer than many steps, is built twice
     network.optimizer.build(network.trainable_variables)
     predict = predictor(network, sequence_length)
-    by_head = _held_out_losses(predict, held_out, scale)
+    first = _held_out_errors(predict, held_out, scale)
+    by_head = first_heads = _mean_by_head(first)
     losses = [float(by_head @ weights)]
     start = network.get_weights()
-    best, best_epoch, best_heads, first_heads = start, 0, by_head, by_head
+    best, best_epoch, best_heads, best_earned = start, 0, by_head, np.zeros(len(by_head), dtype=bool)
     draws = np.random.default_rng(settings.seed)
     steps = training.batches(settings.batch_size)
     for epoch in range(1, (settings.cold_epochs if cold else settings.warm_epochs) + 1):
         started = time.perf_counter()
         passed = _epoch(training, settings.batch_size, sequence_length, draws, network)
         history = network.fit(passed, epochs=1, verbose=0, shuffle=False)
-        by_head = _held_out_losses(predict, held_out, scale)
+        errors = _held_out_errors(predict, held_out, scale)
+        by_head, earned = _mean_by_head(errors), best_earned
         if cold:
-            by_head = np.where(_earned(by_head, first_heads), by_head, first_heads)
+            earned = _earned(errors, first)
+            by_head = np.where(earned, by_head, first_heads)
         losses.append(float(by_head @ weights))
         logger.info(
             "epoch %d: training loss %.4f, held-out loss %.4f (before %.4f), %d windows, %.1f s",
             epoch, history.history["loss"][-1], losses[-1], losses[-2], len(training), time.perf_counter() - started,
         )  # fmt: skip
         if losses[-1] < losses[best_epoch]:
-            best, best_epoch, best_heads = network.get_weights(), epoch, by_head
+            best, best_epoch, best_heads, best_earned = network.get_weights(), epoch, by_head, earned
         elif epoch - best_epoch >= settings.patience and epoch * steps >= FEWEST_STEPS:
             break
     network.set_weights(best)
     if cold and best_epoch:
-        network.get_layer("earned").set_weights([_earned(best_heads, first_heads).astype(np.float32)])
+        network.get_layer("earned").set_weights([best_earned.astype(np.float32)])
     if not cold and best_epoch:
         # the other customers' noise is in every night's tune: averaged over nights it cancels, and segments keep still
         network.set_weights(_part_way(start, best, settings.warm_rate))
-        best_heads = _held_out_losses(predict, held_out, scale)
+        best_heads = _mean_by_head(_held_out_errors(predict, held_out, scale))
         losses[best_epoch] = float(best_heads @ weights)
     seconds["train"] = time.perf_counter() - began - seconds["linear"]
     return Training(
@@ -221,9 +227,17 @@ def train(
     )
 
 
-def _earned(losses: npt.NDArray[np.float64], linear: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Tell in which heads the deep part counts, (Q,): those whose held-out loss it lowers by `LEAST_GAIN`."""
-    return losses < (1 - LEAST_GAIN) * linear
+def _earned(errors: npt.NDArray[np.float64], linear: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Tell in which heads the deep part counts, (Q,), by held-out losses (N, Q) with it and by the linear path alone.
+
+    Those whose mean loss it lowers by `LEAST_GAIN`, and by `CERTAIN_GAIN` standard errors of the paired differences.
+    """
+    known = np.isfinite(linear)
+    count = np.maximum(known.sum(axis=0), 2)
+    gains = np.where(known, linear - errors, 0.0)
+    gain = gains.sum(axis=0) / count
+    deviation = np.sqrt((np.where(known, gains - gain, 0.0) ** 2).sum(axis=0) / (count - 1))
+    return (gain > LEAST_GAIN * _mean_by_head(linear)) & (gain > CERTAIN_GAIN * deviation / np.sqrt(count))
 
 
 def _part_way(start: Sequence[Floats], end: Sequence[Floats], share: float) -> list[Floats]:
@@ -262,19 +276,23 @@ def _signature(features: int, heads: int = 0) -> tuple[tuple[Any, Any, Any], Any
     return inputs, tf.TensorSpec((None, heads), tf.float32)
 
 
-def _held_out_losses(predict: Predictor, held_out: TrainingWindows, scale: HeadScale) -> npt.NDArray[np.float64]:
-    """Return each head's mean loss over the customers for whom it is defined, shape (Q,)."""
+def _held_out_errors(predict: Predictor, held_out: TrainingWindows, scale: HeadScale) -> npt.NDArray[np.float64]:
+    """Return each head's loss for each held-out window, shape (N, Q); NaN where it is not defined."""
     chances = _chances(scale)
-    total, count = np.zeros(len(chances)), np.zeros(len(chances))
+    found = [np.empty((0, len(chances)))]
     for shard in held_out.shards():
         outputs = predict(shard).astype(np.float64)
         known = np.isfinite(shard.targets)
         truth = np.where(known, shard.targets, 0.0)
         entropy = np.logaddexp(0.0, outputs) - truth * outputs
         error = np.where(chances, entropy, (truth - outputs) ** 2)
-        total += np.where(known, error, 0.0).sum(axis=0)
-        count += known.sum(axis=0)
-    return total / np.maximum(count, 1)
+        found.append(np.where(known, error, np.nan))
+    return np.concatenate(found)
+
+
+def _mean_by_head(errors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return each head's mean loss over the windows for which it is defined, shape (Q,); 0 where it is for none."""
+    return np.nansum(errors, axis=0) / np.maximum(np.isfinite(errors).sum(axis=0), 1)
 
 
 def _chances(scale: HeadScale) -> npt.NDArray[np.bool_]:
