@@ -2,6 +2,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo stop test lint lock lock-check sbom audit clean
 
+# a night is many processes: each would compile what it imports anew, which takes longer than most of its work
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 SHOP ?= complete_journey
 CUSTOMERS ?= 5000
