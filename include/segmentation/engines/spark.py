@@ -216,8 +216,9 @@ def _watched(context: SparkContext, collect: Callable[[], list[Any]], settings: 
         try:
             _watch(context, job, settings, progress)
         except BaseException:
-            # given up, or the task is ended from outside: then the job has to end, too
-            context.cancelAllJobs()
+            # given up, or the task is ended from outside: then the job has to end, too, also one that is planned only now
+            while not wait([job], _POLL_S).done:
+                context.cancelAllJobs()
             raise
         try:
             return job.result()
