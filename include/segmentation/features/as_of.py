@@ -119,7 +119,7 @@ def describe_customers(
         parts += [rows(connection, "measure_events", values), rows(connection, "measure_paths", values)]
     return {
         "static": _side_by_side(parts, STATIC_SCHEMA),
-        "timeline": _pack(rows(connection, "list_timeline", values)),
+        "timeline": _pack(parts[0].column("customer_id"), rows(connection, "list_timeline", values)),
         "categories": rows(connection, "share_categories", values).cast(CATEGORIES_SCHEMA),
     }
 
@@ -238,11 +238,14 @@ def _side_by_side(parts: list[pa.Table], schema: pa.Schema) -> pa.Table:
     )
 
 
-def _pack(entries: pa.Table) -> pa.Table:
-    """Turn one row per entry, sorted by customer and time, into one row per customer with lists."""
+def _pack(customers: pa.ChunkedArray, entries: pa.Table) -> pa.Table:
+    """Turn one row per entry, sorted by customer and time, into one row per customer with lists.
+
+    Every one of the customers has an entry, and their numbers are in the order of their ids.
+    """
     # run-length encoding finds the customers' boundaries; going through Python or numpy values would make pyarrow
     # import pandas, which costs a second
-    runs = pc.run_end_encode(_flat(entries.column("customer_id")), run_end_type=pa.int32())
+    runs = pc.run_end_encode(_flat(entries.column("customer_no")), run_end_type=pa.int32())
     ends = runs.run_ends
     zero = pa.Array.from_buffers(pa.int32(), 1, [None, pa.py_buffer(bytes(4))])
     starts = pa.concat_arrays([zero, ends])
@@ -251,7 +254,7 @@ def _pack(entries: pa.Table) -> pa.Table:
         for field in list(TIMELINE_SCHEMA)[2:]
     ]
     lengths = pc.subtract(ends, starts.slice(0, len(ends)))
-    return pa.table([runs.values.cast(pa.string()), lengths, *lists], schema=TIMELINE_SCHEMA)
+    return pa.table([customers.cast(pa.string()), lengths, *lists], schema=TIMELINE_SCHEMA)
 
 
 def _flat(column: pa.ChunkedArray) -> pa.Array:

@@ -17,5 +17,20 @@ create or replace temp macro counted_orders(files, last_day, until) as table
         and o.customer_id is not null
         and (repeated.order_id is null or repeated.ordered_at = o.ordered_at);
 
--- Which category a product is in; empty for a shop without products. Grain: product.
-create or replace temp table products (product_id text, category text);
+-- Events of a bucket's files; of one in the files of several days (repeated_hashes tells which may be, as a rule none is),
+-- the one loaded last, then the latest.
+-- Nobody can tell of events without a key (released from quarantine) whether they are repeated: each counts.
+create or replace temp macro counted_events(files, last_day, until) as table (
+    select * from spread_rows(files, last_day)
+    where occurred_at < until and (event_id is null or hash(event_id) not in (select hash from repeated_hashes))
+    union all by name
+    select * from spread_rows(files, last_day)
+    where occurred_at < until and event_id is not null and hash(event_id) in (select hash from repeated_hashes)
+    qualify row_number() over (partition by event_id order by loaded_at desc nulls last, occurred_at desc) = 1
+);
+
+-- Which category a product is in; empty for a shop without products. Grain: product. Categories are numbered in the order
+-- of their names.
+create or replace temp table products (product_id text, category text, category_no integer);
+create or replace temp view categories as
+select distinct category_no, category from products where category_no is not null;

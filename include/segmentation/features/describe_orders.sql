@@ -4,40 +4,49 @@ create or replace temp table described_orders as
 with
 -- one row per order and category: what was spent on it
 order_category as (
-    select order_id, category, sum(revenue_cents) as revenue_cents, count(*) as lines
+    select order_id, category_no, sum(revenue_cents) as revenue_cents, count(*) as lines
     from bucket_items
-    group by order_id, category
+    group by order_id, category_no
 ),
 -- one row per order with lines: how many, and the category most was spent on
 basket as (
     select
         order_id,
         sum(lines) as lines,
-        first(category order by revenue_cents desc, category) filter (where category is not null) as top_category
+        first(category_no order by revenue_cents desc, category_no) filter (where category_no is not null)
+            as top_category_no
     from order_category
     group by order_id
 ),
--- one row per order that follows a campaign: opened or clicked in the three days before, or a coupon of the same day
--- (redemptions often carry a date only)
+-- one row per coupon and local day
+redeemed as (
+    select distinct customer_no, cast(timezone($timezone, occurred_at) as date) as day
+    from bucket_events
+    where event_type = 'coupon_redeemed'
+),
+-- one row per campaign opened or clicked
+answered as (
+    select customer_no, occurred_at
+    from bucket_events
+    where event_type in ('campaign_open', 'campaign_click')
+),
+-- one row per order that follows a campaign: the last one opened or clicked is of the three days before, or a coupon of
+-- the same day (redemptions often carry a date only)
 campaign_order as (
-    select distinct o.order_id
+    select o.order_id
     from bucket_orders as o
-    inner join bucket_events as e on e.customer_id = o.customer_id
-    where
-        (
-            e.event_type in ('campaign_open', 'campaign_click')
-            and e.occurred_at <= o.ordered_at
-            and e.occurred_at > o.ordered_at - interval 3 days
-        )
-        or (
-            e.event_type = 'coupon_redeemed'
-            and cast(timezone($timezone, e.occurred_at) as date) = cast(timezone($timezone, o.ordered_at) as date)
-        )
+    asof inner join answered on answered.customer_no = o.customer_no and answered.occurred_at <= o.ordered_at
+    where answered.occurred_at > o.ordered_at - interval 3 days
+    union
+    select o.order_id
+    from bucket_orders as o
+    inner join redeemed
+        on redeemed.customer_no = o.customer_no and redeemed.day = cast(timezone($timezone, o.ordered_at) as date)
 )
 
 select
     o.order_id,
-    o.customer_id,
+    o.customer_no,
     o.ordered_at,
     timezone($timezone, o.ordered_at) as local_at,
     o.updated_at,
@@ -46,7 +55,7 @@ select
     o.discount_cents,
     o.has_coupon,
     basket.lines,
-    basket.top_category,
+    basket.top_category_no,
     campaign_order.order_id is not null as after_campaign
 from bucket_orders as o
 left join basket on basket.order_id = o.order_id

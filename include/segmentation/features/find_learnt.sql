@@ -1,7 +1,11 @@
 -- The bucket's customers who are learnt from, see TrainingSample. Grain: customer with an order.
 create or replace temp table learnt as
-select distinct customer_id
-from bucket_orders
-where
-    left(md5(customer_id), 16) < $first
-    or (left(md5(customer_id), 16) >= $second and left(md5(customer_id), 16) < $third);
+with
+-- one row per customer with an order: its place among all, in hexadecimal digits
+placed as (
+    select customer_no, left(md5(customer_id), 16) as place
+    from numbered_customers
+    where customer_no in (select customer_no from bucket_orders)
+)
+
+select customer_no from placed where place < $first or (place >= $second and place < $third);

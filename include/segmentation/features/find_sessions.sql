@@ -2,7 +2,7 @@
 -- Grain: customer, session_id. Interval: occurred_at in [$since_365, $end); a visit that crosses an end is cut there.
 create or replace temp table sessions as
 select
-    customer_id,
+    customer_no,
     session_id,
     min(occurred_at) as started_at,
     max(occurred_at) as ended_at,
@@ -14,4 +14,4 @@ select
     min(channel) as channel
 from bucket_events
 where session_id is not null and occurred_at >= $since_365 and occurred_at < $end
-group by customer_id, session_id;
+group by customer_no, session_id;

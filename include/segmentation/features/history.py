@@ -187,19 +187,34 @@ def load_bucket(connection: duckdb.DuckDBPyConnection, settings: Settings, histo
         Number of the bucket, from 0.
     """
     run(connection, "create_bucket", {})
-    values = _moment(settings, history) | {
-        "since": _since(settings, history),
-        "length": settings.features.sequence_length,
-    }
+    files = {table: history.files(table, bucket) for table in _INSERTS}
+    customers = list(history.customer_files[bucket]) if history.customer_files else []
+    for some in (files[catalog.ORDERS], files[catalog.EVENTS], customers):
+        if some:
+            run(connection, "insert_seen_customers", {"files": some})
+    run(connection, "number_customers", {})
+    files[catalog.ORDER_ITEMS] += history.files(catalog.ORDER_ITEMS, NOBODY)
+    values = _moment(settings, history) | _look(settings, history)
+    if files[catalog.EVENTS]:
+        _find_events(connection, values | {"files": files[catalog.EVENTS]})
     for table, insert in _INSERTS.items():
-        files = history.files(table, bucket)
-        if table == catalog.ORDER_ITEMS:
-            files += history.files(table, NOBODY)
-        if files:
-            run(connection, insert, values | {"files": files})
-    if history.customer_files and history.customer_files[bucket]:
-        run(connection, "insert_customers", {"files": list(history.customer_files[bucket])})
+        if files[table]:
+            run(connection, insert, values | {"files": files[table]})
+    if customers:
+        run(connection, "insert_customers", {"files": customers})
     _describe_bucket(connection, settings)
+
+
+def _find_events(connection: duckdb.DuckDBPyConnection, values: dict[str, Any]) -> None:
+    """Find out which events are repeated, and from when on each customer's older events are needed.
+
+    Sorting hashes takes a third of the time and of the memory that grouping by key takes.
+    """
+    hashes = connection.sql(query("hash_events"), params=bind("hash_events", values)).fetchnumpy()["hash"]
+    hashes.sort()
+    repeated = hashes[1:][hashes[1:] == hashes[:-1]]
+    run(connection, "find_repeated_hashes", {"hashes": repeated.tolist()})
+    run(connection, "find_needed_events", values)
 
 
 def keep_learnt(connection: duckdb.DuckDBPyConnection, settings: Settings, sample: TrainingSample) -> None:
@@ -221,7 +236,7 @@ def keep_learnt(connection: duckdb.DuckDBPyConnection, settings: Settings, sampl
 
 def _describe_bucket(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     run(connection, "describe_orders", {"timezone": settings.timezone})
-    for name in ("number_customers", "number_products", "describe_lines"):
+    for name in ("number_products", "describe_lines"):
         run(connection, name, {})
 
 
@@ -234,11 +249,14 @@ def _moment(settings: Settings, history: History) -> dict[str, Any]:
     }
 
 
-def _since(settings: Settings, history: History) -> datetime:
-    """Return the start of the events that are needed whole."""
+def _look(settings: Settings, history: History) -> dict[str, Any]:
+    """Return the start of the events that are needed whole, and of older ones how many, less those up to when."""
+    length = settings.features.sequence_length
     if history.oldest - date.min <= _LONGEST_LOOK:
-        return datetime.min.replace(tzinfo=UTC)
-    return day_interval(history.oldest - _LONGEST_LOOK, settings.timezone).start
+        beginning = datetime.min.replace(tzinfo=UTC)
+        return {"since": beginning, "oldest_end": beginning, "length": length}
+    since = day_interval(history.oldest - _LONGEST_LOOK, settings.timezone).start
+    return {"since": since, "oldest_end": day_interval(history.oldest, settings.timezone).end, "length": length}
 
 
 def _spread_customers(

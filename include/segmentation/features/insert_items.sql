@@ -4,7 +4,7 @@ insert into bucket_items by name
 select
     item.order_id,
     item.product_id,
-    product.category,
+    product.category_no,
     reported_cents(item.cents, o.currency, o.rate) as revenue_cents
 from spread_rows($files, $day) as item
 inner join bucket_orders as o

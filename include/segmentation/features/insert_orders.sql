@@ -3,7 +3,7 @@
 insert into bucket_orders by name
 select
     o.order_id,
-    o.customer_id,
+    customer.customer_no,
     o.ordered_at,
     o.updated_at,
     o.status,
@@ -14,5 +14,6 @@ select
     rate.rate,
     o.is_repeated
 from counted_orders($files, $day, $end) as o
+inner join numbered_customers as customer on customer.customer_id = o.customer_id
 left join daily_rates as rate
     on rate.currency = other_currency(o.currency) and rate.day = rate_day(o.currency, o.ordered_at, $timezone);

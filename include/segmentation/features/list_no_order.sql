@@ -2,11 +2,13 @@
 with
 -- one row per customer with a trace in the shop
 known as (
-    select customer_id from bucket_customers where created_at < $end or created_at is null
+    select customer_no from bucket_customers where created_at < $end or created_at is null
     union
-    select customer_id from bucket_events where occurred_at < $end
+    select customer_no from bucket_events where occurred_at < $end
 )
 
-select customer_id from known
-where customer_id not in (select customer_id from buyers)
-order by customer_id
+select customer.customer_id
+from known
+inner join numbered_customers as customer on customer.customer_no = known.customer_no
+where known.customer_no not in (select customer_no from buyers)
+order by known.customer_no

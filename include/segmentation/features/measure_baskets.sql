@@ -11,7 +11,7 @@ spent as (
 -- one row per customer: how wide the choice is, and how much of the spending the first category takes
 assortment as (
     select
-        customer.customer_id,
+        customer_no,
         cast(sum(spent.products) as double) as products,
         cast(sum(spent.lines) as double) as lines,
         cast(sum(spent.revenue_cents) as double) as revenue_cents,
@@ -19,31 +19,30 @@ assortment as (
         cast(max(greatest(spent.revenue_cents, 0)) filter (where spent.category_no is not null) as double)
             / nullif(cast(sum(greatest(spent.revenue_cents, 0)) as double), 0) as top_category_share
     from spent
-    inner join numbered_customers as customer on customer.customer_no = spent.customer_no
-    group by customer.customer_id
+    group by customer_no
 ),
 -- one row per order with a main category: whether it differs from that of the order before
 step as (
     select
-        customer_id,
-        top_category <> lag(top_category) over (
-            partition by customer_id order by ordered_at, length(order_id), order_id
+        customer_no,
+        top_category_no <> lag(top_category_no) over (
+            partition by customer_no order by ordered_at, length(order_id), order_id
         ) as switched
     from known_orders
-    where ordered_at >= $since_365 and top_category is not null
+    where ordered_at >= $since_365 and top_category_no is not null
 ),
 -- one row per customer: how often it differs
 switching as (
-    select customer_id, count(*) filter (where switched) / nullif(count(switched), 0) as category_switch_share
+    select customer_no, count(*) filter (where switched) / nullif(count(switched), 0) as category_switch_share
     from step
-    group by customer_id
+    group by customer_no
 ),
 -- one row per customer: orders with lines
 basket as (
-    select customer_id, count(*) as orders
+    select customer_no, count(*) as orders
     from known_orders
     where ordered_at >= $since_365 and lines > 0
-    group by customer_id
+    group by customer_no
 )
 
 select
@@ -56,7 +55,7 @@ select
     1 - assortment.products / assortment.lines as repeat_product_share,
     switching.category_switch_share
 from buyers
-left join basket on basket.customer_id = buyers.customer_id
-left join assortment on assortment.customer_id = buyers.customer_id
-left join switching on switching.customer_id = buyers.customer_id
-order by buyers.customer_id
+left join basket on basket.customer_no = buyers.customer_no
+left join assortment on assortment.customer_no = buyers.customer_no
+left join switching on switching.customer_no = buyers.customer_no
+order by buyers.customer_no

@@ -4,7 +4,7 @@ with
 -- one row per customer with events in 365 days
 activity as (
     select
-        customer_id,
+        customer_no,
         max(occurred_at) filter (where event_type <> 'campaign_sent') as last_at,
         count(*) filter (where event_type = 'page_view' and occurred_at >= $since_28) as page_views_28,
         count(*) filter (where event_type = 'page_view' and occurred_at >= $since_91) as page_views_91,
@@ -26,12 +26,12 @@ activity as (
         count(*) filter (where event_type = 'coupon_redeemed') as coupons_redeemed_365
     from bucket_events
     where occurred_at >= $since_365 and occurred_at < $end
-    group by customer_id
+    group by customer_no
 ),
 -- one row per customer with visits in 365 days; a visit belongs to the window it starts in
 visiting as (
     select
-        customer_id,
+        customer_no,
         count(*) filter (where started_at >= $since_28) as sessions_28,
         count(*) filter (where started_at >= $since_56 and started_at < $since_28) as sessions_previous_28,
         count(*) filter (where started_at >= $since_91) as sessions_91,
@@ -41,14 +41,14 @@ visiting as (
         count(*) filter (where started_at >= $since_91 and searched_at is not null) as with_search_91,
         count(*) filter (where started_at >= $since_91 and hour(timezone($timezone, started_at)) >= 18) as evening_91
     from sessions
-    group by customer_id
+    group by customer_no
 ),
 -- one row per customer with orders in 91 days
 bought as (
-    select customer_id, count(*) as orders_91
+    select customer_no, count(*) as orders_91
     from known_orders
     where ordered_at >= $since_91
-    group by customer_id
+    group by customer_no
 )
 
 select
@@ -85,7 +85,7 @@ select
     coalesce(activity.coupons_redeemed_91, 0) as coupons_redeemed_91d,
     coalesce(activity.coupons_redeemed_365, 0) as coupons_redeemed_365d
 from buyers
-left join activity on activity.customer_id = buyers.customer_id
-left join visiting on visiting.customer_id = buyers.customer_id
-left join bought on bought.customer_id = buyers.customer_id
-order by buyers.customer_id
+left join activity on activity.customer_no = buyers.customer_no
+left join visiting on visiting.customer_no = buyers.customer_no
+left join bought on bought.customer_no = buyers.customer_no
+order by buyers.customer_no

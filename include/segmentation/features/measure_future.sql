@@ -4,9 +4,9 @@ with
 -- one row per order but the first of the interval: seconds since the one before
 gap as (
     select
-        customer_id,
+        customer_no,
         cast(floor(epoch(ordered_at)) as bigint) - lag(cast(floor(epoch(ordered_at)) as bigint)) over (
-            partition by customer_id order by ordered_at, length(order_id), order_id
+            partition by customer_no order by ordered_at, length(order_id), order_id
         ) as seconds
     from known_orders
     where ordered_at >= $start
@@ -14,17 +14,17 @@ gap as (
 -- one row per customer with at least two orders in the interval
 cadence as (
     select
-        customer_id,
+        customer_no,
         count(seconds) as gaps,
         cast(sum(seconds) as double) as seconds,
         cast(sum(cast(seconds as hugeint) * seconds) as double) as seconds_squared
     from gap
-    group by customer_id
+    group by customer_no
 ),
 -- one row per customer with an order in the interval
 ordering as (
     select
-        customer_id,
+        customer_no,
         count(*) as orders,
         cast(sum(net_cents) as double) as net_cents,
         cast(sum(paid_cents) as double) as paid_cents,
@@ -33,35 +33,35 @@ ordering as (
         count(*) filter (where after_campaign) as after_campaign
     from known_orders
     where ordered_at >= $start
-    group by customer_id
+    group by customer_no
 ),
 -- one row per session of a customer in the interval: what it held
 visit as (
     select
-        customer_id,
+        customer_no,
         bool_or(event_type = 'search') as searched,
         bool_or(event_type = 'add_to_cart') as filled,
         bool_or(event_type = 'purchase') as purchased
     from bucket_events
     where occurred_at >= $start and occurred_at < $end and session_id is not null
-    group by customer_id, session_id
+    group by customer_no, session_id
 ),
 -- one row per customer with a session in the interval: ways to an order
 way as (
     select
-        customer_id,
+        customer_no,
         count(*) filter (where purchased) as purchases,
         count(*) filter (where purchased and searched) as searched_purchases,
         count(*) filter (where purchased and filled) as filled_purchases,
         count(*) filter (where filled) as filled_carts,
         count(*) filter (where filled and not purchased) as left_carts
     from visit
-    group by customer_id
+    group by customer_no
 ),
 -- one row per customer with an event in the interval
 activity as (
     select
-        customer_id,
+        customer_no,
         count(distinct session_id) as sessions,
         count(*) filter (where session_id is not null and event_type in ('page_view', 'product_view')) as session_views,
         count(*) filter (where event_type = 'page_view') as n_page_view,
@@ -77,7 +77,7 @@ activity as (
         count(*) filter (where event_type = 'coupon_redeemed') as n_coupon_redeemed
     from bucket_events
     where occurred_at >= $start and occurred_at < $end
-    group by customer_id
+    group by customer_no
 )
 
 select
@@ -113,8 +113,8 @@ select
                 / cadence.seconds
     end as gap_days_variation
 from buyers
-left join ordering on ordering.customer_id = buyers.customer_id
-left join cadence on cadence.customer_id = buyers.customer_id
-left join activity on activity.customer_id = buyers.customer_id
-left join way on way.customer_id = buyers.customer_id
-order by buyers.customer_id
+left join ordering on ordering.customer_no = buyers.customer_no
+left join cadence on cadence.customer_no = buyers.customer_no
+left join activity on activity.customer_no = buyers.customer_no
+left join way on way.customer_no = buyers.customer_no
+order by buyers.customer_no

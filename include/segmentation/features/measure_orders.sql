@@ -4,29 +4,29 @@ with
 -- one row per order but a customer's first: seconds since the one before
 gap as (
     select
-        customer_id,
+        customer_no,
         ordered_at,
         cast(floor(epoch(ordered_at)) as bigint) - lag(cast(floor(epoch(ordered_at)) as bigint)) over (
-            partition by customer_id order by ordered_at, length(order_id), order_id
+            partition by customer_no order by ordered_at, length(order_id), order_id
         ) as seconds
     from known_orders
 ),
 -- one row per customer with an order in 365 days that has one before it
 cadence as (
     select
-        customer_id,
+        customer_no,
         count(seconds) as gaps,
         cast(sum(seconds) as double) as seconds,
         cast(sum(cast(seconds as hugeint) * seconds) as double) as seconds_squared,
         max(seconds) / 86400.0 as gap_days_longest
     from gap
     where ordered_at >= $since_365
-    group by customer_id
+    group by customer_no
 ),
 -- one row per buyer: counts and cents
 total as (
     select
-        customer_id,
+        customer_no,
         min(ordered_at) as first_at,
         max(ordered_at) as last_at,
         count(*) as orders,
@@ -47,12 +47,12 @@ total as (
             sum(net_cents) filter (where ordered_at >= $last_year_start and ordered_at < $last_year_end), 0
         ) as double) as cents_last_year
     from known_orders
-    group by customer_id
+    group by customer_no
 ),
 -- one row per customer with an order in 365 days: how the orders are
 manner as (
     select
-        customer_id,
+        customer_no,
         count(*) as orders,
         cast(sum(paid_cents) as double) as paid_cents,
         cast(sum(cast(paid_cents as hugeint) * paid_cents) as double) as paid_cents_squared,
@@ -66,7 +66,7 @@ manner as (
         count(*) filter (where hour(local_at) >= 18) as evening
     from known_orders
     where ordered_at >= $since_365
-    group by customer_id
+    group by customer_no
 )
 
 select
@@ -116,8 +116,8 @@ select
     manner.morning / manner.orders as morning_share,
     manner.evening / manner.orders as evening_share
 from buyers
-inner join total on total.customer_id = buyers.customer_id
-left join manner on manner.customer_id = buyers.customer_id
-left join cadence on cadence.customer_id = buyers.customer_id
-left join bucket_customers as account on account.customer_id = buyers.customer_id and account.created_at < $end
-order by buyers.customer_id
+inner join total on total.customer_no = buyers.customer_no
+left join manner on manner.customer_no = buyers.customer_no
+left join cadence on cadence.customer_no = buyers.customer_no
+left join bucket_customers as account on account.customer_no = buyers.customer_no and account.created_at < $end
+order by buyers.customer_no

@@ -13,15 +13,10 @@ spent as (
         and category_no is not null
     group by customer_no, category_no
     having sum(revenue_cents) > 0
-),
--- one row per category
-named as (
-    select distinct category_no, category from numbered_products
 )
 
-select customer.customer_id, named.category, cast(spent.cents as double) / 100 as spend
+select buyers.customer_id, categories.category, cast(spent.cents as double) / 100 as spend
 from spent
-inner join numbered_customers as customer on customer.customer_no = spent.customer_no
-inner join buyers on buyers.customer_id = customer.customer_id
-inner join named on named.category_no = spent.category_no
-order by customer.customer_id, named.category
+inner join buyers on buyers.customer_no = spent.customer_no
+inner join categories on categories.category_no = spent.category_no
+order by buyers.customer_no, categories.category_no
