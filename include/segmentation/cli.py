@@ -706,6 +706,22 @@ def bench_scale(
         write_between_marks(write, command(customers, events, told.engine), table)
 
 
+@bench.command("growth")
+def bench_growth(
+    customers: Annotated[int, typer.Option(min=100, help="customers of the simulated shop")] = 20_000,
+    days: Annotated[list[int] | None, typer.Option(min=2, help="days of history [default: 100 and 1000]")] = None,
+    seed: Annotated[int, typer.Option(help="of the shop")] = 1,
+) -> None:
+    """Describe the customers of a following night after histories of different lengths, all else being equal."""
+    from tempfile import TemporaryDirectory
+
+    from segmentation.bench.growth import time_growth
+    from segmentation.config import settings
+
+    with TemporaryDirectory(prefix="segmentation-bench-") as folder:
+        typer.echo(time_growth(settings(), Path(folder), customers, days or [100, 1000], seed).to_string(index=False))
+
+
 @bench.command("crowd")
 def bench_crowd(
     customers: Annotated[int, typer.Option(min=500, help="customers of the simulated shop, of five types")] = 10_000,

@@ -21,7 +21,7 @@ _SEED = 1
 #: Customers simulated at a time: about 1 GB of memory at 100 events each.
 _BLOCK = 20_000
 #: How often customers come, in times of the demo's shop, so that they leave `EVENTS_A_DAY`.
-_PACE = 0.15
+PACE = 0.15
 #: Events a day and customer: 300,000 a day of a million customers.
 EVENTS_A_DAY = 0.3
 
@@ -69,7 +69,7 @@ def fill_shop(server: Server, customers: int, events: int) -> ScaleShop:
     def fill(connection: Connection) -> tuple[dict[str, int], dict[str, str]]:
         rows = dict.fromkeys(SHOP_TABLES, 0)
         blocks = simulate_blocks(
-            customers, _BLOCK, _SEED, first_day=first_day, last_day=_LAST_DAY, timezone=TIMEZONE, pace=_PACE
+            customers, _BLOCK, _SEED, first_day=first_day, last_day=_LAST_DAY, timezone=TIMEZONE, pace=PACE
         )
         for shop in blocks:
             for table, frame in shop.tables.items():
