@@ -496,13 +496,14 @@ def bench_intraday(
     customers: Annotated[int, typer.Option(min=400, help="customers of the simulated shop")] = 5000,
     changed: Annotated[int, typer.Option(min=1, help="customers who order and look before each run")] = 500,
     runs: Annotated[int, typer.Option(min=1, help="runs within the day, a quarter of an hour apart")] = 3,
+    times: Annotated[int, typer.Option(min=1, help="how many of each customer the lake has")] = 1,
 ) -> None:
     """Time the labels within the day after a night of a simulated shop, part by part."""
     from segmentation.bench.intraday import time_intraday
     from segmentation.demo.postgres import temporary_server
 
     with temporary_server() as (server, folder):
-        timed = time_intraday(Settings(home=folder / "home"), server, customers, changed, runs)
+        timed = time_intraday(Settings(home=folder / "home"), server, customers, changed, runs, times)
     for one in timed:
         parts = ", ".join(f"{part} {seconds:.1f}" for part, seconds in one.result.seconds.items())
         typer.echo(
