@@ -496,6 +496,7 @@ def bench_intraday(
     customers: Annotated[int, typer.Option(min=400, help="customers of the simulated shop")] = 5000,
     changed: Annotated[int, typer.Option(min=1, help="customers who order and look before each run")] = 500,
     runs: Annotated[int, typer.Option(min=1, help="runs within the day, a quarter of an hour apart")] = 3,
+    days: Annotated[int, typer.Option(min=30, help="days of history")] = 120,
     times: Annotated[int, typer.Option(min=1, help="how many of each customer the lake has")] = 1,
 ) -> None:
     """Time the labels within the day after a night of a simulated shop, part by part."""
@@ -503,7 +504,7 @@ def bench_intraday(
     from segmentation.demo.postgres import temporary_server
 
     with temporary_server() as (server, folder):
-        timed = time_intraday(Settings(home=folder / "home"), server, customers, changed, runs, times)
+        timed = time_intraday(Settings(home=folder / "home"), server, customers, changed, runs, days, times)
     for one in timed:
         parts = ", ".join(f"{part} {seconds:.1f}" for part, seconds in one.result.seconds.items())
         typer.echo(

@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 _SQL = Path(__file__).parent
 _NIGHT = date(2026, 6, 30)
-#: Days of history that the shop has.
-_DAYS = 120
 #: Keys of the checked rows.
 _KEYS = {
     ORDERS: ("order_id", "customer_id"),
@@ -68,7 +66,7 @@ class Timed:
 
 
 def time_intraday(
-    settings: Settings, server: Server, customers: int, changed: int, runs: int, times: int = 1
+    settings: Settings, server: Server, customers: int, changed: int, runs: int, days: int = 120, times: int = 1
 ) -> list[Timed]:
     """Publish a night of a simulated shop, let some customers order the day after, and time the runs within that day.
 
@@ -84,12 +82,14 @@ def time_intraday(
         Customers who do something before each run.
     runs : int
         Runs, a quarter of an hour apart.
+    days : int
+        Days of history that the shop has.
     times : int
         How many of each customer the lake has; the source and the warehouse have one.
     """
     set_up_server(server)
     load_simulated(
-        server, customers, first_day=_NIGHT - timedelta(days=_DAYS), last_day=_NIGHT, timezone=settings.timezone
+        server, customers, first_day=_NIGHT - timedelta(days=days), last_day=_NIGHT, timezone=settings.timezone
     )
     source, target = server.url(SOURCE_DATABASE, EXTRACT_ROLE), server.url(WAREHOUSE_DATABASE, PUBLISH_ROLE)
     midnight = day_interval(_NIGHT, settings.timezone).end
