@@ -297,6 +297,31 @@ def test_the_timeline_keeps_the_newest_and_breaks_ties_by_kind_and_number(new_sh
     assert entry.length == 8
 
 
+def test_timelines_go_back_to_old_events_as_far_as_newer_ones_leave_room(new_shop: NewShop, read: Read) -> None:
+    shop = new_shop(sequence_length=8)
+    # old: before all that a cut-off's features look back to; "1" has 3 newer ones up to the oldest cut-off, "2" has 9
+    for customer, newer in (("1", 3), ("2", 9)):
+        shop.order(f"o{customer}", customer, "2024-01-10 12:00")
+        for day in range(1, 11):
+            shop.event(f"{customer}-old-{day}", customer, f"2024-06-{day:02d} 12:00", "search")
+        for day in range(1, newer + 1):
+            shop.event(f"{customer}-new-{day}", customer, f"2025-06-{day:02d} 12:00", "product_view")
+    for day in (10, 11):
+        shop.event(f"1-late-{day}", "1", f"2026-03-{day} 12:00", "page_view")
+    # in the files of two days, of which the later one counts
+    shop.event("1-old-1", "1", "2024-06-10 13:00", "add_to_cart")
+    shop.event("long gone", "3", "2024-06-01 12:00", "purchase")
+    shop.write(DAY)
+    result = build_features(shop.settings, DAY, warm=False)
+    assert result.cutoffs[-1] == "2026-01-06"
+    at_cutoff, at_day = read(shop, "timeline", DAY, date(2026, 1, 6)), read(shop, "timeline", DAY)
+    assert list(at_cutoff.loc["1"].event_type) == ["search"] * 4 + ["add_to_cart"] + ["product_view"] * 3
+    newest = ["search"] * 2 + ["add_to_cart"] + ["product_view"] * 3 + ["page_view"] * 2
+    assert list(at_day.loc["1"].event_type) == newest
+    assert list(at_cutoff.loc["2"].event_type) == list(at_day.loc["2"].event_type) == ["product_view"] * 8
+    assert read_no_order(shop.settings.lake, DAY) == ["3"]
+
+
 def test_released_events_without_a_key_or_of_an_unknown_type_count_as_what_they_are(
     shop: HandmadeShop, read: Read
 ) -> None:
