@@ -216,7 +216,7 @@ def _watched(context: SparkContext, collect: Callable[[], list[Any]], settings: 
         try:
             _watch(context, job, settings, progress)
         except BaseException:
-            # given up, or the task is ended from outside: then the job has to end, too, also one that is planned only now
+            # given up, or the task is ended from outside: then the job has to end, too, also one only planned now
             while not wait([job], _POLL_S).done:
                 context.cancelAllJobs()
             raise
