@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -188,10 +189,12 @@ def train(
     start = network.get_weights()
     best, best_epoch, best_heads, best_earned = start, 0, by_head, np.zeros(len(by_head), dtype=bool)
     draws = np.random.default_rng(settings.seed)
-    steps = training.batches(settings.batch_size)
+    seen = min(len(training), settings.epoch_windows)
+    # a large shop teaches as much by a part of its windows, another one in each pass
+    steps = min(training.batches(settings.batch_size), math.ceil(settings.epoch_windows / settings.batch_size))
     for epoch in range(1, (settings.cold_epochs if cold else settings.warm_epochs) + 1):
         started = time.perf_counter()
-        passed = _epoch(training, settings.batch_size, sequence_length, draws, network)
+        passed = _epoch(training, steps, settings.batch_size, sequence_length, draws, network)
         history = network.fit(passed, epochs=1, verbose=0, shuffle=False)
         errors = _held_out_errors(predict, held_out, scale)
         by_head, earned = _mean_by_head(errors), best_earned
@@ -201,7 +204,7 @@ def train(
         losses.append(float(by_head @ weights))
         logger.info(
             "epoch %d: training loss %.4f, held-out loss %.4f (before %.4f), %d windows, %.1f s",
-            epoch, history.history["loss"][-1], losses[-1], losses[-2], len(training), time.perf_counter() - started,
+            epoch, history.history["loss"][-1], losses[-1], losses[-2], seen, time.perf_counter() - started,
         )  # fmt: skip
         if losses[-1] < losses[best_epoch]:
             best, best_epoch, best_heads, best_earned = network.get_weights(), epoch, by_head, earned
@@ -222,7 +225,7 @@ def train(
         tuple(losses),
         best_epoch,
         {head.name: float(loss) for head, loss in zip(scale.heads, best_heads, strict=True)},
-        len(training),
+        seen,
         seconds,
     )
 
@@ -245,9 +248,14 @@ def _part_way(start: Sequence[Floats], end: Sequence[Floats], share: float) -> l
 
 
 def _epoch(
-    training: TrainingWindows, batch_size: int, sequence_length: int, draws: np.random.Generator, network: Any
+    training: TrainingWindows,
+    steps: int,
+    batch_size: int,
+    sequence_length: int,
+    draws: np.random.Generator,
+    network: Any,
 ) -> Any:
-    """Return one pass over the training windows as a `tf.data` pipeline of padded batches."""
+    """Return one pass over the training windows, or over some of them, as a `tf.data` pipeline of padded batches."""
     import tensorflow as tf
 
     lengths = padded_lengths(sequence_length)
@@ -261,8 +269,7 @@ def _epoch(
         batches, output_signature=_signature(network.inputs[2].shape[-1], network.output.shape[-1])
     )
     # Keras takes a pipeline of unknown length that ends for one that broke off
-    known = tf.data.experimental.assert_cardinality(training.batches(batch_size))
-    return dataset.apply(known).prefetch(2)
+    return dataset.take(steps).apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
 
 
 def _signature(features: int, heads: int = 0) -> tuple[tuple[Any, Any, Any], Any]:

@@ -96,6 +96,17 @@ def test_other_families_learn_it_too(
     assert row["metrics"]["head_losses"]["bought"] < 0.5
 
 
+def test_a_shop_with_more_windows_than_a_pass_holds_is_learnt_by_others_in_each(
+    tmp_path: Path, tiny: MakeSettings, world: WriteWorld, models_engine: Engine
+) -> None:
+    settings = tiny(tmp_path, epoch_windows=256, cold_epochs=20)
+    world(settings, DAY)
+    result = encode_day(settings, DAY, None, models_engine, "run")
+    assert result.windows == 256
+    # with 256 windows again and again it would know them by heart, and nothing of other customers
+    assert model_row(models_engine, result.model_version)["metrics"]["head_losses"]["bought"] < 0.5
+
+
 def test_outlook_has_a_row_for_every_customer_in_units_of_the_targets_spread(trained: Trained) -> None:
     table, summary = trained.outlook(), summary_of(trained.settings)
     assert table["customer_id"].tolist() == sorted(f"c{key:04d}" for key in range(500))
