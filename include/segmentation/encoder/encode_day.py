@@ -273,7 +273,7 @@ def _foresee_all(
         places = range(len(told.folders))
         threads = settings.encoder.threads
         # one bucket is read and prepared, which takes one thread, while the network looks at another
-        run_units(settings, "encode", foreseeing, told, places, threads, at_once=threads)
+        run_units(settings, "encode", foreseeing, told, places, threads, at_once=min(2, threads))
         outlooks = [pq.read_table(told.file(place), partitioning=None) for place in places]
         return write_outlook(settings.lake, day, summary, outlooks[: len(present)], outlooks[len(present) :])
     finally:

@@ -17,6 +17,8 @@ _KEPT_MEMORY = {-3: 32 << 20, -1: 2**31 - 1, -2: 64 << 20}
 def start_tensorflow(settings: EncoderSettings) -> Any:
     """Import TensorFlow (seconds) with quiet logs, fixed threads, deterministic kernels and a fresh seed.
 
+    For good: the process keeps the memory that it has needed once.
+
     Parameters
     ----------
     settings : EncoderSettings

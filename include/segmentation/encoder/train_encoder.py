@@ -32,7 +32,7 @@ _ROWS_AT_ONCE = 8_192
 #: Share of a head's held-out loss that the deep part has to take off the linear path's, or the head does without it:
 #: what gains less in the months that were seen loses in the next.
 LEAST_GAIN = 0.01
-#: Standard errors by which it has to: among many epochs and heads, a few hundred held-out windows show some gain by
+#: Standard errors by which it has to: among many epochs and heads, a few hundred held-out customers show some gain by
 #: chance.
 CERTAIN_GAIN = 3.0
 #: Steps before a training may end for want of gain: the deep part starts at nothing, and until it has found
@@ -184,6 +184,7 @@ def train(
     network.optimizer.build(network.trainable_variables)
     predict = predictor(network, sequence_length)
     first = _held_out_errors(predict, held_out, scale)
+    owners = held_out.owners()
     by_head = first_heads = _mean_by_head(first)
     losses = [float(by_head @ weights)]
     start = network.get_weights()
@@ -199,7 +200,7 @@ def train(
         errors = _held_out_errors(predict, held_out, scale)
         by_head, earned = _mean_by_head(errors), best_earned
         if cold:
-            earned = _earned(errors, first)
+            earned = earned_heads(errors, first, owners)
             by_head = np.where(earned, by_head, first_heads)
         losses.append(float(by_head @ weights))
         logger.info(
@@ -230,17 +231,30 @@ def train(
     )
 
 
-def _earned(errors: npt.NDArray[np.float64], linear: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Tell in which heads the deep part counts, (Q,), by held-out losses (N, Q) with it and by the linear path alone.
+def earned_heads(
+    errors: npt.NDArray[np.float64], linear: npt.NDArray[np.float64], owners: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Tell in which heads the deep part counts, (Q,), by held-out losses with it and by the linear path alone.
 
     Those whose mean loss it lowers by `LEAST_GAIN`, and by `CERTAIN_GAIN` standard errors of the paired differences.
+    What one customer does after several cut-offs is alike, so customers are drawn, not windows (Liang and Zeger 1986).
+
+    Parameters
+    ----------
+    errors, linear : (N, Q); NaN where a head is not defined
+    owners : (N,) number of each window's customer
     """
     known = np.isfinite(linear)
-    count = np.maximum(known.sum(axis=0), 2)
+    count = np.maximum(known.sum(axis=0), 1)
     gains = np.where(known, linear - errors, 0.0)
     gain = gains.sum(axis=0) / count
-    deviation = np.sqrt((np.where(known, gains - gain, 0.0) ** 2).sum(axis=0) / (count - 1))
-    return (gain > LEAST_GAIN * _mean_by_head(linear)) & (gain > CERTAIN_GAIN * deviation / np.sqrt(count))
+    with np.errstate(invalid="ignore"):
+        # of a network that has run away nothing is finite, and nothing is earned
+        away = np.where(known, gains - gain, 0.0)
+    customers = int(owners.max(initial=0)) + 1
+    of_customer = np.stack([np.bincount(owners, weights=column, minlength=customers) for column in away.T], axis=1)
+    error = np.sqrt((of_customer**2).sum(axis=0) * customers / max(customers - 1, 1)) / count
+    return (gain > LEAST_GAIN * _mean_by_head(linear)) & (gain > CERTAIN_GAIN * error)
 
 
 def _part_way(start: Sequence[Floats], end: Sequence[Floats], share: float) -> list[Floats]:
@@ -293,7 +307,8 @@ def _held_out_errors(predict: Predictor, held_out: TrainingWindows, scale: HeadS
         truth = np.where(known, shard.targets, 0.0)
         entropy = np.logaddexp(0.0, outputs) - truth * outputs
         error = np.where(chances, entropy, (truth - outputs) ** 2)
-        found.append(np.where(known, error, np.nan))
+        # a network that has run away must not pass for one of which nothing is known
+        found.append(np.where(known, np.nan_to_num(error, nan=np.inf), np.nan))
     return np.concatenate(found)
 
 

@@ -408,6 +408,14 @@ class TrainingWindows:
                 self._kept = shard
             yield shard
 
+    def owners(self) -> npt.NDArray[np.int64]:
+        """Return the number of each window's customer, in the order in which `shards` yields them without ``draws``."""
+        ids = [np.array([], dtype=object)]
+        for folder in (one for shard in self._shards for one in shard):
+            of_folder = read_ids(folder)
+            ids.append(np.array(of_folder, dtype=object)[self._side(of_folder)])
+        return np.unique(np.concatenate(ids), return_inverse=True)[1].astype(np.int64)
+
     def _inputs(self, folder: Path) -> Inputs:
         rows = np.flatnonzero(self._side(read_ids(folder)))
         return self._preparation.apply(self._preparation.read(folder, rows), self._scale)
