@@ -20,7 +20,8 @@ whose future has come true since, and scored on that future (cross-fitted). The 
    through crowds that the other leaves whole.
 5. Segments that foretell next to nothing and are no more separate than slices of one Gaussian cloud are no
    segments: "no structure" is an answer. In a small shop a model remembers part of the future that it learnt from, so
-   there new segments must foretell customers that it did not learn from, by more than chance (permutation test [3]_).
+   there new segments must foretell customers that it did not learn from, too, and by more than chance (permutation
+   test [3]_).
 
 Shapes: B customers, Q outlook columns, K segments.
 
@@ -506,7 +507,7 @@ def _stability(sample: NDArray[np.float64], fitted: Fitted, settings: ClusterSet
 def _structure(judges: _Judges, chosen: Candidate, *, is_kept: bool) -> tuple[str, bool]:
     """Ask whether the segments are more than slices of one cloud that foretell nothing.
 
-    One of three is enough: they foretell the future, by more than chance unless that was shown when they were drawn;
+    One of three is enough: they foretell the future, by more than chance unless they were there before;
     they are more separate than segments of a single Gaussian cloud with the same mean and covariance; or there are
     thin places between them whatever their shape.
     """
@@ -544,7 +545,7 @@ def _doubt(judges: _Judges, chosen: Candidate) -> str:
     labels = nearest(chosen.fitted, apart.outlook)
     found = usefulness(labels, apart, seed)["usefulness"]
     as_good = 0
-    if math.isfinite(found):
+    if found >= MINIMUM_USEFULNESS:
         generator = np.random.default_rng(seed)
         for _ in range(_SHUFFLES):
             as_good += usefulness(generator.permutation(labels), apart, seed)["usefulness"] >= found
@@ -553,8 +554,8 @@ def _doubt(judges: _Judges, chosen: Candidate) -> str:
         else:
             return ""
     return (
-        f"the segments foretell {chosen.usefulness:.1%} of the differences between customers, but no more than chance "
-        f"would of the {len(labels)} that the model did not learn from, and "
+        f"the segments foretell {chosen.usefulness:.1%} of the differences between customers, but {found:.1%}, no more "
+        f"than chance would, of those between the {len(labels)} that the model did not learn from, and "
     )
 
 
