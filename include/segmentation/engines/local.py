@@ -17,7 +17,11 @@ def run_here(
     with work(settings, told) as do, ThreadPoolExecutor(at_once) as pool:
         # the main thread is the one that a signal ends at once
         done = map(do, units) if at_once == 1 else pool.map(do, units)
-        for number, count in enumerate(done, start=1):
-            counts.append(count)
-            progress.reached(number)
+        try:
+            for number, count in enumerate(done, start=1):
+                counts.append(count)
+                progress.reached(number)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
     return counts

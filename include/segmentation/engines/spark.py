@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -218,7 +218,9 @@ def _watched(context: SparkContext, collect: Callable[[], list[Any]], settings: 
         except BaseException:
             # given up, or the task is ended from outside: then the job has to end, too, also one only planned now
             while not wait([job], _POLL_S).done:
-                context.cancelAllJobs()
+                # if Java is gone, so is the job
+                with suppress(Exception):
+                    context.cancelAllJobs()
             raise
         try:
             return job.result()
