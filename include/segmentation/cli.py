@@ -496,7 +496,7 @@ def bench_intraday(
     customers: Annotated[int, typer.Option(min=400, help="customers of the simulated shop")] = 5000,
     changed: Annotated[int, typer.Option(min=1, help="customers who order and look before each run")] = 500,
     runs: Annotated[int, typer.Option(min=1, help="runs within the day, a quarter of an hour apart")] = 3,
-    days: Annotated[int, typer.Option(min=30, help="days of history")] = 120,
+    days: Annotated[int, typer.Option(min=57, help="days of history")] = 120,
     times: Annotated[int, typer.Option(min=1, help="how many of each customer the lake has")] = 1,
 ) -> None:
     """Time the labels within the day after a night of a simulated shop, part by part."""
@@ -711,7 +711,7 @@ def bench_scale(
 @bench.command("growth")
 def bench_growth(
     customers: Annotated[int, typer.Option(min=100, help="customers of the simulated shop")] = 20_000,
-    days: Annotated[list[int] | None, typer.Option(min=2, help="days of history [default: 100 and 1000]")] = None,
+    days: Annotated[list[int], typer.Option(min=85, help="days of history; may be repeated")] = [100, 1000],  # noqa: B006
     seed: Annotated[int, typer.Option(help="of the shop")] = 1,
 ) -> None:
     """Describe the customers of a following night after histories of different lengths, all else being equal."""
@@ -721,7 +721,7 @@ def bench_growth(
     from segmentation.config import settings
 
     with TemporaryDirectory(prefix="segmentation-bench-") as folder:
-        typer.echo(time_growth(settings(), Path(folder), customers, days or [100, 1000], seed).to_string(index=False))
+        typer.echo(time_growth(settings(), Path(folder), customers, days, seed).to_string(index=False))
 
 
 @bench.command("crowd")

@@ -20,7 +20,7 @@ from segmentation.catalog import CHECKED, CUSTOMERS, DAILY_TABLES, PRODUCTS
 from segmentation.config import Settings
 from segmentation.demo.simulator import TIMEZONE, simulate_blocks
 from segmentation.features.build_features import build_features
-from segmentation.lake import Lake
+from segmentation.lake import Lake, content_hash
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,10 @@ _LAST_DAY = date(2026, 6, 30)
 
 
 def time_growth(settings: Settings, folder: Path, customers: int, lengths: Sequence[int], seed: int) -> pd.DataFrame:
-    """Describe the customers of a following night of shops that differ in nothing but the length of their history.
+    """Describe the customers of a following night of shops that differ in the length of their history.
+
+    Over less than 430 days windows of a year are not full yet, so that part of the growth is more to describe; and who
+    ordered before the history only is no customer of it.
 
     Parameters
     ----------
@@ -40,7 +43,7 @@ def time_growth(settings: Settings, folder: Path, customers: int, lengths: Seque
     customers : int
         Registered customers.
     lengths : sequence of int
-        Days of history, the night's own among them; at least 2 each.
+        Days of history, the night's own among them; from 85 on, every night describes as many cut-offs.
     seed : int
         Seed of the shop.
 
@@ -60,7 +63,7 @@ def time_growth(settings: Settings, folder: Path, customers: int, lengths: Seque
     lay(whole, shop, _LAST_DAY)
     del shop
     found = []
-    for length in lengths:
+    for length in dict.fromkeys(lengths):
         told = settings.apart(folder / f"{length}_days", timezone=TIMEZONE)
         begun, before = _LAST_DAY - timedelta(days=length - 1), _LAST_DAY - timedelta(days=1)
         rows = _let_in(whole, told.lake, begun, before)
@@ -76,10 +79,18 @@ def time_growth(settings: Settings, folder: Path, customers: int, lengths: Seque
 def _let_in(whole: Lake, lake: Lake, first: date, last: date) -> int:
     """Let a lake see some days' checked files, and the snapshots as of the last of them; return the days' rows."""
     rows = 0
+    files: dict[date, dict[str, Path]] = {}
     for table in DAILY_TABLES:
         for day in (one for one in whole.days(CHECKED, table) if first <= one <= last):
-            rows += pq.read_metadata(whole.rows_file(CHECKED, table, day)).num_rows
+            file = whole.rows_file(CHECKED, table, day)
+            rows += pq.read_metadata(file).num_rows
+            files.setdefault(day, {})[table] = file
             _link(whole.place(CHECKED, table, day=day), lake.place(CHECKED, table, day=day))
+    for day, of_day in files.items():
+        # as the checks leave it: without it the night would read every file to know whether it has changed
+        hashes = {table: content_hash(file) for table, file in of_day.items()}
+        manifest = {"hashes": hashes, "files_hash": content_hash(*of_day.values())}
+        lake.write_json(manifest, lake.day_manifest(CHECKED, day))
     for table in (CUSTOMERS, PRODUCTS):
         _link(whole.place(CHECKED, table, day=_LAST_DAY), lake.place(CHECKED, table, day=last))
     return rows

@@ -89,7 +89,7 @@ def time_intraday(
     """
     set_up_server(server)
     load_simulated(
-        server, customers, first_day=_NIGHT - timedelta(days=days), last_day=_NIGHT, timezone=settings.timezone
+        server, customers, first_day=_NIGHT - timedelta(days=days - 1), last_day=_NIGHT, timezone=settings.timezone
     )
     source, target = server.url(SOURCE_DATABASE, EXTRACT_ROLE), server.url(WAREHOUSE_DATABASE, PUBLISH_ROLE)
     midnight = day_interval(_NIGHT, settings.timezone).end

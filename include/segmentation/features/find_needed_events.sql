@@ -1,6 +1,6 @@
 -- From when on a customer's events before $since are needed: timelines go back to the newest $length entries, of which those
 -- between $since and the end of the oldest as-of day are nearer. At least the newest is needed: it tells that somebody
--- has been seen. Repeated events are taken out first, see insert_events.sql. Grain: customer with older events.
+-- has been seen. Repeated events are taken out first, see counted_events. Grain: customer with older events.
 create or replace temp table needed_events as
 with
 -- one row per customer: entries that every timeline prefers to older ones

@@ -1,5 +1,5 @@
 -- Every event of a month that a known customer caused, ready to be spread over buckets; anonymous events belong to nobody.
--- Grain: event of a day's file; insert_events.sql leaves out repeated ones.
+-- Grain: event of a day's file; counted_events leaves out repeated ones.
 with
 -- one row per customer: a hash each, not one per event
 place as (

@@ -7,10 +7,10 @@ from segmentation.config import Settings
 
 
 def test_a_longer_history_has_more_rows_and_what_it_costs_is_told(tmp_path) -> None:
-    found = time_growth(Settings(home=tmp_path / "unused"), tmp_path, 120, [40, 80], 1)
+    found = time_growth(Settings(home=tmp_path / "unused"), tmp_path, 120, [90, 180], 1)
 
     assert list(found.columns) == list(COLUMNS)
-    assert found["history_days"].tolist() == [40, 80]
+    assert found["history_days"].tolist() == [90, 180]
     short, long = found["rows"]
     # the simulated shop's days are alike
     assert 1.5 * short < long < 3 * short

@@ -37,6 +37,11 @@ def test_every_customer_has_copies_with_rows_of_their_own(tmp_path) -> None:
     assert len({one["order_id"] for one in orders}) == len(orders) == 6
     items = pq.read_table(lake.rows_file(CHECKED, ORDER_ITEMS, DAY), partitioning=None)
     assert sorted(items["order_id"].to_pylist()) == sorted(2 * [1, 1 + 10**10, 1 + 2 * 10**10])
+    events = pq.read_table(lake.rows_file(CHECKED, EVENTS, DAY), partitioning=None)
+    assert sorted(events["customer_id"].to_pylist()) == copies
+    assert len(set(events["event_id"].to_pylist())) == 3
+    customers = pq.read_table(lake.rows_file(CHECKED, CUSTOMERS, DAY), partitioning=None)
+    assert sorted(customers["customer_id"].to_pylist()) == copies
     for file in (described, labels):
         assert pq.read_table(file, partitioning=None).to_pydict() == {
             "customer_id": sorted(str(one) for one in copies),
