@@ -45,7 +45,7 @@ def shop(
     now, database = datetime.now(UTC), "shop_of_today"
     yesterday = now.date() - timedelta(days=1)
     load_simulated(
-        server, 400, first_day=yesterday - timedelta(days=120), last_day=yesterday, timezone="UTC", database=database
+        server, 1500, first_day=yesterday - timedelta(days=120), last_day=yesterday, timezone="UTC", database=database
     )
     urls = server.url(database, EXTRACT_ROLE), server.url(warehouse_database, PUBLISH_ROLE)
     monkeypatch.setenv("AIRFLOW_CONN_SEGMENTATION_SOURCE", urls[0])
