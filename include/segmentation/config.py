@@ -133,9 +133,6 @@ class EncoderSettings(_Step):
         20, ge=0, description="passes over the windows for a cold start, at most; 0 = the static features alone"
     )
     warm_epochs: int = Field(2, ge=1, description="passes for the nightly fine-tune, at most")
-    epoch_windows: int = Field(
-        60_000, ge=1, description="windows of one pass, at most; a shop with more sees others in each pass"
-    )
     learning_rate: float = Field(2e-3, gt=0, description="Adam's step for a cold start")
     warm_learning_rate: float = Field(3e-4, gt=0, description="Adam's step for a fine-tune")
     warm_rate: float = Field(

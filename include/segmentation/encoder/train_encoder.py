@@ -61,7 +61,7 @@ class Training:
     head_losses : dict of str to float
         `held_out_loss` by head, unweighted.
     windows : int
-        Windows trained on in an epoch.
+        Windows trained on in an epoch, at most.
     """
 
     held_out_loss: float
@@ -189,14 +189,15 @@ def train(
     losses = [float(by_head @ weights)]
     start = network.get_weights()
     best, best_epoch, best_heads, best_earned = start, 0, by_head, np.zeros(len(by_head), dtype=bool)
-    draws = np.random.default_rng(settings.seed)
-    seen = min(len(training), settings.epoch_windows)
-    # a large shop teaches as much by a part of its windows, another one in each pass
-    steps = min(training.batches(settings.batch_size), math.ceil(settings.epoch_windows / settings.batch_size))
+    draws, steps = np.random.default_rng(settings.seed), 0
     for epoch in range(1, (settings.cold_epochs if cold else settings.warm_epochs) + 1):
         started = time.perf_counter()
-        passed = _epoch(training, steps, settings.batch_size, sequence_length, draws, network)
+        # a large shop teaches as much by a part of its windows, another one in each pass
+        place = int(draws.permutation(len(training.sizes))[0])
+        seen = training.sizes[place]
+        passed = _epoch(training, place, settings.batch_size, sequence_length, draws, network)
         history = network.fit(passed, epochs=1, verbose=0, shuffle=False)
+        steps += math.ceil(seen / settings.batch_size)
         errors = _held_out_errors(predict, held_out, scale)
         by_head, earned = _mean_by_head(errors), best_earned
         if cold:
@@ -209,7 +210,7 @@ def train(
         )  # fmt: skip
         if losses[-1] < losses[best_epoch]:
             best, best_epoch, best_heads, best_earned = network.get_weights(), epoch, by_head, earned
-        elif epoch - best_epoch >= settings.patience and epoch * steps >= FEWEST_STEPS:
+        elif epoch - best_epoch >= settings.patience and steps >= FEWEST_STEPS:
             break
     network.set_weights(best)
     if cold and best_epoch:
@@ -226,7 +227,7 @@ def train(
         tuple(losses),
         best_epoch,
         {head.name: float(loss) for head, loss in zip(scale.heads, best_heads, strict=True)},
-        seen,
+        max(training.sizes, default=0),
         seconds,
     )
 
@@ -263,27 +264,28 @@ def _part_way(start: Sequence[Floats], end: Sequence[Floats], share: float) -> l
 
 def _epoch(
     training: TrainingWindows,
-    steps: int,
+    place: int,
     batch_size: int,
     sequence_length: int,
     draws: np.random.Generator,
     network: Any,
 ) -> Any:
-    """Return one pass over the training windows, or over some of them, as a `tf.data` pipeline of padded batches."""
+    """Return one pass over one shard of the training windows as a `tf.data` pipeline of padded batches."""
     import tensorflow as tf
 
     lengths = padded_lengths(sequence_length)
 
     def batches() -> Iterator[tuple[Any, Floats]]:
-        for shard in training.shards(draws):
-            for rows in shard.batches(batch_size, draws):
-                yield shard.take(rows, lengths)
+        shard = training.shard(place)
+        for rows in shard.batches(batch_size, draws):
+            yield shard.take(rows, lengths)
 
     dataset = tf.data.Dataset.from_generator(
         batches, output_signature=_signature(network.inputs[2].shape[-1], network.output.shape[-1])
     )
     # Keras takes a pipeline of unknown length that ends for one that broke off
-    return dataset.take(steps).apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
+    known = tf.data.experimental.assert_cardinality(math.ceil(training.sizes[place] / batch_size))
+    return dataset.apply(known).prefetch(2)
 
 
 def _signature(features: int, heads: int = 0) -> tuple[tuple[Any, Any, Any], Any]:

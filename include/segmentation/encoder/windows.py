@@ -389,27 +389,26 @@ class TrainingWindows:
     def __len__(self) -> int:
         return sum(self._sizes)
 
-    def batches(self, batch_size: int) -> int:
-        """Return the number of batches of one pass."""
-        return sum(-(-size // batch_size) for size in self._sizes)
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Windows of each shard."""
+        return tuple(self._sizes)
 
-    def shards(self, draws: np.random.Generator | None = None) -> Iterator[Inputs]:
-        """Yield the windows shard by shard, in shuffled order if there are ``draws``.
+    def shards(self) -> Iterator[Inputs]:
+        """Yield the windows shard by shard."""
+        return map(self.shard, range(len(self._shards)))
 
-        A shop that fits into one shard is read once and kept.
-        """
-        for place in range(len(self._shards)) if draws is None else draws.permutation(len(self._shards)):
-            if self._kept is not None:
-                yield self._kept
-                continue
-            parts = [self._inputs(folder) for folder in self._shards[place]]
-            shard = together(parts)
-            if len(self._shards) == 1:
-                self._kept = shard
-            yield shard
+    def shard(self, place: int) -> Inputs:
+        """Return the windows of one shard; the one of a shop that fits into it is read once and kept."""
+        if self._kept is not None:
+            return self._kept
+        shard = together([self._inputs(folder) for folder in self._shards[place]])
+        if len(self._shards) == 1:
+            self._kept = shard
+        return shard
 
     def owners(self) -> npt.NDArray[np.int64]:
-        """Return the number of each window's customer, in the order in which `shards` yields them without ``draws``."""
+        """Return the number of each window's customer, in the order in which `shards` yields them."""
         ids = [np.array([], dtype=object)]
         for folder in (one for shard in self._shards for one in shard):
             of_folder = read_ids(folder)

@@ -47,7 +47,7 @@ def fitted(folders: list[Path]) -> tuple[InputPreparation, HeadScale]:
 def _passed(source: TrainingWindows, seed: int | None = None) -> list[tuple[float, ...]]:
     draws = None if seed is None else np.random.default_rng(seed)
     found: list[tuple[float, ...]] = []
-    for shard in source.shards(draws):
+    for shard in source.shards():
         for rows in shard.batches(32, draws):
             (codes, numbers, static), targets = shard.take(rows, padded_lengths(64))
             assert codes.shape == (*numbers.shape[:2], 2)
@@ -87,7 +87,11 @@ def test_shards_change_the_memory_needed_and_nothing_else(
     assert sorted(_passed(cut)) == sorted(_passed(whole)) == sorted(_passed(whole, seed=1))
     assert _passed(whole, seed=1) == _passed(whole, seed=1) != _passed(whole, seed=2)
     for source in (whole, cut):
-        assert source.batches(32) == sum(len(list(shard.batches(32))) for shard in source.shards())
+        assert source.sizes == tuple(len(shard) for shard in source.shards())
+        owners = source.owners()
+        assert len(owners) == len(source)
+        # everybody has a window at both cut-offs
+        assert (np.bincount(owners) == 2).all()
 
 
 def test_what_is_foreseen_does_not_depend_on_who_else_is_asked_about(
