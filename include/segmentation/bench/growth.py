@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from segmentation.bench.apart import work_apart
 from segmentation.bench.planted import lay
+from segmentation.bench.replay import link
 from segmentation.bench.scale_shop import PACE
 from segmentation.catalog import CHECKED, CUSTOMERS, DAILY_TABLES, PRODUCTS
 from segmentation.config import Settings
@@ -85,17 +86,12 @@ def _let_in(whole: Lake, lake: Lake, first: date, last: date) -> int:
             file = whole.rows_file(CHECKED, table, day)
             rows += pq.read_metadata(file).num_rows
             files.setdefault(day, {})[table] = file
-            _link(whole.place(CHECKED, table, day=day), lake.place(CHECKED, table, day=day))
+            link(lake.place(CHECKED, table, day=day), whole.place(CHECKED, table, day=day))
     for day, of_day in files.items():
         # as the checks leave it: without it the night would read every file to know whether it has changed
         hashes = {table: content_hash(file) for table, file in of_day.items()}
         manifest = {"hashes": hashes, "files_hash": content_hash(*of_day.values())}
         lake.write_json(manifest, lake.day_manifest(CHECKED, day))
     for table in (CUSTOMERS, PRODUCTS):
-        _link(whole.place(CHECKED, table, day=_LAST_DAY), lake.place(CHECKED, table, day=last))
+        link(lake.place(CHECKED, table, day=last), whole.place(CHECKED, table, day=_LAST_DAY))
     return rows
-
-
-def _link(there: Path, here: Path) -> None:
-    here.parent.mkdir(parents=True, exist_ok=True)
-    here.symlink_to(there, target_is_directory=True)

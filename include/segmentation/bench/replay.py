@@ -47,10 +47,10 @@ def replaying(settings: Settings) -> Iterator[Settings]:
         checked = settings.lake.path(CHECKED)
         for whole in checked.iterdir():
             if whole.name not in SNAPSHOT_TABLES:
-                _link(apart.lake.root / CHECKED / whole.name, whole)
+                link(apart.lake.root / CHECKED / whole.name, whole)
         for table in SNAPSHOT_TABLES:
             for day in settings.lake.days(CHECKED, table):
-                _link(apart.lake.path(CHECKED, table, day=day), settings.lake.path(CHECKED, table, day=day))
+                link(apart.lake.path(CHECKED, table, day=day), settings.lake.path(CHECKED, table, day=day))
         yield apart
 
 
@@ -83,12 +83,11 @@ def borrow_snapshots(settings: Settings, day: date) -> None:
         kept = settings.lake.days(CHECKED, table)
         if kept and day not in kept:
             nearest = min(kept, key=lambda other: abs(other - day))
-            _link(
-                settings.lake.path(CHECKED, table, day=day), settings.lake.path(CHECKED, table, day=nearest).resolve()
-            )
+            link(settings.lake.path(CHECKED, table, day=day), settings.lake.path(CHECKED, table, day=nearest).resolve())
 
 
-def _link(path: Path, target: Path) -> None:
+def link(path: Path, target: Path) -> None:
+    """Let a lake see another one's folder, as its own ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.symlink_to(target.resolve(), target_is_directory=True)
 
