@@ -184,7 +184,6 @@ def train(
     network.optimizer.build(network.trainable_variables)
     predict = predictor(network, sequence_length)
     first = _held_out_errors(predict, held_out, scale)
-    owners = held_out.owners()
     by_head = first_heads = _mean_by_head(first)
     losses = [float(by_head @ weights)]
     start = network.get_weights()
@@ -201,7 +200,7 @@ def train(
         errors = _held_out_errors(predict, held_out, scale)
         by_head, earned = _mean_by_head(errors), best_earned
         if cold:
-            earned = earned_heads(errors, first, owners)
+            earned = earned_heads(errors, first, held_out.owners)
             by_head = np.where(earned, by_head, first_heads)
         losses.append(float(by_head @ weights))
         logger.info(

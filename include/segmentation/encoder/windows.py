@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -407,8 +408,9 @@ class TrainingWindows:
             self._kept = shard
         return shard
 
+    @cached_property
     def owners(self) -> npt.NDArray[np.int64]:
-        """Return the number of each window's customer, in the order in which `shards` yields them."""
+        """Number of each window's customer, in the order in which `shards` yields them."""
         ids = [np.array([], dtype=object)]
         for folder in (one for shard in self._shards for one in shard):
             of_folder = read_ids(folder)

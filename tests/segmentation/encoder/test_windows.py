@@ -88,10 +88,9 @@ def test_shards_change_the_memory_needed_and_nothing_else(
     assert _passed(whole, seed=1) == _passed(whole, seed=1) != _passed(whole, seed=2)
     for source in (whole, cut):
         assert source.sizes == tuple(len(shard) for shard in source.shards())
-        owners = source.owners()
-        assert len(owners) == len(source)
+        assert len(source.owners) == len(source)
         # everybody has a window at both cut-offs
-        assert (np.bincount(owners) == 2).all()
+        assert (np.bincount(source.owners) == 2).all()
 
 
 def test_what_is_foreseen_does_not_depend_on_who_else_is_asked_about(
