@@ -70,7 +70,13 @@ class CheckSettings(_Step):
 class FeatureSettings(_Step):
     """What is computed from a customer's history."""
 
-    buckets: int = Field(4, ge=1, le=4096, description="parts of the customers; memory is bounded by one")
+    buckets: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="parts that the customers are worked on in, which bound memory; unset = 4, doubled until none has "
+        "more than 3 million rows of history",
+    )
     sequence_length: int = Field(128, ge=8, le=1024, description="T: last events kept per customer")
     horizon_days: int = Field(28, ge=1, le=365, description="days of future that the encoder predicts")
     training_cutoffs: int = Field(6, ge=1, description="cut-offs, one horizon apart, used for a cold start")

@@ -1,5 +1,5 @@
 -- The bare limit of the features step, first half: windowed counts and sums per customer in one query, nothing else.
--- Grain: customer. Interval: before $end.
+-- Grain: customer of one bucket, of whom a $share is taken. Interval: before $end.
 with
 -- one row per customer and event type: 11 types and three windows make 33 numbers
 event as (
@@ -13,7 +13,7 @@ event as (
         count(distinct session_id) as sessions,
         max(occurred_at) as last_at
     from read_parquet($events, hive_partitioning = false)
-    where occurred_at < $end and customer_id is not null
+    where occurred_at < $end and hash(customer_id) % 1000 < 1000 * $share
     group by customer_id, event_type
 ),
 -- one row per customer
@@ -23,13 +23,13 @@ bought as (
         count(*) as orders,
         count(*) filter (where ordered_at >= $since_28) as orders_28,
         count(*) filter (where ordered_at >= $since_91) as orders_91,
-        sum(total_amount) as spend,
-        sum(total_amount) filter (where ordered_at >= $since_28) as spend_28,
-        sum(discount_amount) as discount,
+        sum(total_cents) as spend,
+        sum(total_cents) filter (where ordered_at >= $since_28) as spend_28,
+        sum(discount_cents) as discount,
         min(ordered_at) as first_at,
         max(ordered_at) as last_at
     from read_parquet($orders, hive_partitioning = false)
-    where ordered_at < $end
+    where ordered_at < $end and hash(customer_id) % 1000 < 1000 * $share
     group by customer_id
 )
 

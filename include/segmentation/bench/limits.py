@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ import numpy as np
 
 from segmentation.bench.extract import copy_rows_out
 from segmentation.calendar import day_interval
-from segmentation.catalog import CHECKED, EVENTS, FEATURES, ORDERS, SEGMENTATIONS, WINDOWS
+from segmentation.catalog import EVENTS, FEATURES, HISTORY, ORDERS, SEGMENTATIONS, WINDOWS
 from segmentation.config import Settings
+from segmentation.features.months import KeptMonth, Month, checked_days
+from segmentation.lake import Lake
 
 _SQL = Path(__file__).parent
 #: Customers, at most, whose padded batches are in memory.
@@ -48,27 +51,26 @@ def copy_out(source_url: str, settings: Settings, first: date | None, last: date
     return Limit("raw binary COPY", rows, time.perf_counter() - began)
 
 
-def aggregate(settings: Settings, day: date, as_of_days: Sequence[date], rows: int) -> Limit:
-    """Let DuckDB count, sum and list the checked rows up to ``day`` as of some days, in memory, and write nothing.
+def aggregate(settings: Settings, day: date, rows: int) -> Limit:
+    """Let DuckDB count, sum and list what the features step described, bucket by bucket, and write nothing.
+
+    The rows are spread over the buckets already, and of the past only the training sample is looked at, as in the step.
 
     Parameters
     ----------
     settings : Settings
         Lake, timezone and ``features``.
     day : date
-        Business day.
-    as_of_days : sequence of date
-        Those that the step described: the day itself and its cut-offs.
+        Business day, whose features are there.
     rows : int
         Rows of the history.
     """
     import duckdb
 
     lake, told = settings.lake, settings.features
-    files = {
-        table: [str(lake.rows_file(CHECKED, table, each)) for each in lake.days(CHECKED, table) if each <= day]
-        for table in (EVENTS, ORDERS)
-    }
+    described = json.loads((lake.path(FEATURES, day=day) / "features.json").read_text())
+    shares = {day: 1.0} | {date.fromisoformat(each): described["training_share"] for each in described["cutoffs"]}
+    months = _kept_months(lake, day)
     began = time.perf_counter()
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": told.threads,
@@ -76,14 +78,25 @@ def aggregate(settings: Settings, day: date, as_of_days: Sequence[date], rows: i
         "preserve_insertion_order": False,
     }
     with duckdb.connect(config=config) as duck:
-        for as_of in as_of_days:
-            end = day_interval(as_of, settings.timezone).end
-            moments = {f"since_{days}": end - timedelta(days=days) for days in (28, 91, 365)}
-            duck.execute(_query("aggregate_alone"), {**files, "end": end, **moments}).fetchall()
-            for bucket in range(told.buckets):
-                asked = {"events": files[EVENTS], "end": end, "buckets": told.buckets, "bucket": bucket}
-                duck.execute(_query("list_alone"), {**asked, "length": told.sequence_length}).fetchall()
+        for bucket in range(described["buckets"]):
+            files = {
+                table: [file for month in months for file in month.files(table, bucket)] for table in (EVENTS, ORDERS)
+            }
+            if not all(files.values()):
+                continue
+            for as_of, share in shares.items():
+                end = day_interval(as_of, settings.timezone).end
+                moments = {f"since_{days}": end - timedelta(days=days) for days in (28, 91, 365)}
+                duck.execute(_query("aggregate_alone"), {**files, "end": end, "share": share, **moments}).fetchall()
+                asked = {"events": files[EVENTS], "end": end, "share": share, "length": told.sequence_length}
+                duck.execute(_query("list_alone"), asked).fetchall()
     return Limit("DuckDB alone", rows, time.perf_counter() - began)
+
+
+def _kept_months(lake: Lake, day: date) -> list[Month]:
+    names = [name for name in checked_days(lake) if name <= f"{day:%Y-%m}"]
+    kept = {name: KeptMonth.read(lake, name) for name in names}
+    return [Month(lake.path(HISTORY, month=name, version=one.version)) for name, one in kept.items() if one]
 
 
 def embed_and_train(settings: Settings, day: date, version: str) -> tuple[Limit, Limit]:

@@ -22,6 +22,7 @@ from segmentation.publish.publish_night import publish_night
 
 _SQL = Path(__file__).parent
 _FIRST = date(2026, 6, 29)
+_BUCKETS = 4
 #: Share of the customers who change segment from the first night to the second.
 MOVED = 0.01
 #: Seconds between two looks of the reader.
@@ -119,18 +120,17 @@ def _write_night(settings: Settings, day: date, night: int, customers: int) -> s
     folder, outlook = lake.path(SEGMENTATIONS, day=day, version=version), lake.path(OUTLOOK, day=day)
     for each in (folder, outlook):
         each.mkdir(parents=True, exist_ok=True)
-    buckets = settings.features.buckets
     with duckdb.connect(config={"threads": settings.features.threads}) as duck:
         told = {
             "customers": customers,
-            "buckets": buckets,
+            "buckets": _BUCKETS,
             "moved": MOVED if night else 0,
             "night": night,
             "labels": folder / "labels.parquet",
             "outlook": outlook,
         }
         duck.execute((_SQL / "fill_night.sql").read_text().format(**told))
-        for bucket in range(buckets):
+        for bucket in range(_BUCKETS):
             target = lake.path(FEATURES, day=day, bucket=f"{bucket:02d}")
             target.mkdir(parents=True, exist_ok=True)
             duck.execute((_SQL / "fill_bucket.sql").read_text().format(bucket=bucket, folder=target))

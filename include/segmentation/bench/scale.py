@@ -16,13 +16,14 @@ from segmentation.bench.apart import Cost, work_apart
 from segmentation.bench.limits import Limit, aggregate, copy_out, embed_and_train, upsert
 from segmentation.bench.scale_shop import ScaleShop, fill_shop, let_last_day_in
 from segmentation.calendar import day_interval
-from segmentation.catalog import CHECKED, NO_MODEL, PUBLISH_ROLE
+from segmentation.catalog import NO_MODEL, PUBLISH_ROLE
 from segmentation.config import Settings
 from segmentation.connections import engine_for
 from segmentation.demo.postgres import WAREHOUSE_DATABASE, Server
 from segmentation.demo.setup import set_up_server
 from segmentation.demo.simulator import MAPPING, TIMEZONE
 from segmentation.encoder.outlook import read_outlook_tables
+from segmentation.features.history import checked_rows
 from segmentation.night import STEPS, Asked, Handed, do_step
 
 log = logging.getLogger(__name__)
@@ -152,9 +153,8 @@ class _Nights:
         if step == "validate":
             return result.rows_in, [], None
         if step == "features":
-            rows = _history_rows(self.settings, day)
-            days = [day, *map(date.fromisoformat, result.cutoffs)]
-            return rows, [], _apart(aggregate, self.settings, day, days, rows)
+            rows = checked_rows(self.settings.lake, day)
+            return rows, [], _apart(aggregate, self.settings, day, rows)
         customers = results["features"].customers
         if step == "encode" and result.model_version != NO_MODEL:
             embedding, training = _apart(embed_and_train, self.settings, day, result.model_version)
@@ -188,12 +188,6 @@ def _step(step: str, asked: Asked, warehouse_url: str, handed: Handed) -> tuple[
         return do_step(step, asked, warehouse, handed), handed
     finally:
         warehouse.dispose()
-
-
-def _history_rows(settings: Settings, day: date) -> int:
-    """Return the checked rows of the daily tables up to ``day``."""
-    manifests = settings.lake.day_manifests(CHECKED)
-    return sum(sum(found["rows_ok"].values()) for each, found in manifests.items() if each <= day)
 
 
 def scale_table(found: ScaleBench) -> str:

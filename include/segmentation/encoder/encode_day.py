@@ -36,7 +36,7 @@ from segmentation.encoder.runtime import start_tensorflow
 from segmentation.encoder.stored_model import keep_model, kept_model
 from segmentation.encoder.train_encoder import Training, predictor, train
 from segmentation.encoder.windows import (
-    WINDOWS_IN_MEMORY,
+    WINDOWS_A_PASS,
     Customers,
     InputPreparation,
     TrainingWindows,
@@ -362,7 +362,7 @@ def _sample(
     for folder in folders:
         rows = np.flatnonzero(is_learnt_from(read_ids(folder), sample))
         blocks.append(read_customers(folder, categories, settings.features.sequence_length, rows))
-        if sum(len(block.customer_ids) for block in blocks) >= WINDOWS_IN_MEMORY:
+        if sum(len(block.customer_ids) for block in blocks) >= WINDOWS_A_PASS:
             break
     return blocks
 

@@ -101,7 +101,7 @@ def predictor(network: Any, sequence_length: int) -> Predictor:
 def place_bends(network: Any, training: TrainingWindows) -> None:
     """Let the network's linear path bend at quantiles of the training windows' features."""
     # those of one shard stand for all: it holds windows of every cut-off
-    knots = np.quantile(next(training.shards()).static, BENDS, axis=0)
+    knots = np.quantile(training.figures[0][0], BENDS, axis=0)
     network.get_layer("bends").set_weights([knots.astype(np.float32)])
 
 
@@ -110,14 +110,14 @@ def solve_linear_path(network: Any, training: TrainingWindows, scale: HeadScale)
     from threadpoolctl import threadpool_limits
 
     (knots,) = network.get_layer("bends").get_weights()
-    spread = bent(next(training.shards()).static, knots).std(axis=0)
+    spread = bent(training.figures[0][0], knots).std(axis=0)
     per_unit = np.where(spread > 1e-6, 1.0 / np.maximum(spread, 1e-6), 0.0).astype(np.float32)
 
     def examples() -> Iterator[tuple[Floats, Floats]]:
-        for shard in training.shards():
-            for start in range(0, len(shard), _ROWS_AT_ONCE):
+        for static, targets in training.figures:
+            for start in range(0, len(static), _ROWS_AT_ONCE):
                 rows = slice(start, start + _ROWS_AT_ONCE)
-                yield bent(shard.static[rows], knots) * per_unit, shard.targets[rows]
+                yield bent(static[rows], knots) * per_unit, targets[rows]
 
     # one thread: how a product is split among threads decides its last digits
     with threadpool_limits(1):

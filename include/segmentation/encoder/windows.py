@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
-#: Customers' windows held in memory at once, about: the rest of a large shop stays on disk.
-WINDOWS_IN_MEMORY = 50_000
+#: Customers' windows that are learnt from in one pass, about: of a large shop another part in each.
+WINDOWS_A_PASS = 50_000
+#: Windows that are kept once read, at most, 3 kB each: the rest of a large shop stays on disk.
+WINDOWS_KEPT = 2 * WINDOWS_A_PASS
 
 
 def is_held_out(customer_ids: Sequence[str], share: float) -> npt.NDArray[np.bool_]:
@@ -351,6 +354,18 @@ def together(parts: Sequence[Inputs]) -> Inputs:
     )
 
 
+def _in_equal_parts(sized: Sequence[tuple[Path, int]]) -> list[list[Path]]:
+    """Cut folders into runs of about the same size: a pass over a small rest would cost much and teach little."""
+    total = sum(size for _, size in sized)
+    count = math.ceil(total / WINDOWS_A_PASS)
+    parts: dict[int, list[Path]] = {}
+    before = 0
+    for folder, size in sized:
+        parts.setdefault((2 * before + size) * count // (2 * total), []).append(folder)
+        before += size
+    return list(parts.values())
+
+
 class TrainingWindows:
     """The windows of training customers or of held-out ones, in shards of bounded size.
 
@@ -376,16 +391,11 @@ class TrainingWindows:
     ) -> None:
         self._preparation, self._scale = preparation, scale
         self._sample, self._held_out = sample, held_out
-        self._shards: list[list[Path]] = []
-        self._sizes: list[int] = []
-        for folder in folders:
-            customers = self._side(read_ids(folder)).sum()
-            if not self._shards or self._sizes[-1] + customers > WINDOWS_IN_MEMORY:
-                self._shards.append([])
-                self._sizes.append(0)
-            self._shards[-1].append(folder)
-            self._sizes[-1] += int(customers)
-        self._kept: Inputs | None = None
+        counted = [(folder, int(self._side(read_ids(folder)).sum())) for folder in folders]
+        self._shards = _in_equal_parts([(folder, size) for folder, size in counted if size])
+        sizes = dict(counted)
+        self._sizes = [sum(sizes[folder] for folder in shard) for shard in self._shards]
+        self._kept: dict[int, Inputs] = {}
 
     def __len__(self) -> int:
         return sum(self._sizes)
@@ -400,13 +410,18 @@ class TrainingWindows:
         return map(self.shard, range(len(self._shards)))
 
     def shard(self, place: int) -> Inputs:
-        """Return the windows of one shard; the one of a shop that fits into it is read once and kept."""
-        if self._kept is not None:
-            return self._kept
+        """Return the windows of one shard; those of a shop that has few are read once and kept."""
+        if place in self._kept:
+            return self._kept[place]
         shard = together([self._inputs(folder) for folder in self._shards[place]])
-        if len(self._shards) == 1:
-            self._kept = shard
+        if len(self) <= WINDOWS_KEPT:
+            self._kept[place] = shard
         return shard
+
+    @cached_property
+    def figures(self) -> list[tuple[Floats, Floats]]:
+        """Static features and targets of each shard, read once and kept: a few hundred bytes a window."""
+        return [(shard.static, shard.targets) for shard in self.shards()]
 
     @cached_property
     def owners(self) -> npt.NDArray[np.int64]:

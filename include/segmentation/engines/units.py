@@ -50,8 +50,7 @@ def run_units(
     threads : int
         Threads that one unit uses.
     at_once : int
-        Units that the engine `duckdb` may do at once, in threads: more than one where what the work yields stands it,
-        as a model does and a database's connection does not.
+        Units that the engine `duckdb` may do at once, in threads: more than one where what the work yields stands it.
 
     Returns
     -------

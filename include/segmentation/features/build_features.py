@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,13 +28,23 @@ from segmentation.features.as_of import (
     list_no_order,
     list_products,
 )
-from segmentation.features.history import History, keep_learnt, load_bucket, open_database, open_day, spread_history
+from segmentation.features.history import (
+    History,
+    connect,
+    keep_learnt,
+    load_bucket,
+    open_database,
+    open_day,
+    spread_history,
+)
 from segmentation.features.training_sample import TrainingSample
 from segmentation.lake import Lake
 
 if TYPE_CHECKING:
     import duckdb
 
+#: Buckets that are described at once: one uses the core that the other's query leaves idle.
+_AT_ONCE = 2
 #: Cut-offs that a fine-tune of yesterday's model needs.
 WARM_CUTOFFS = 2
 
@@ -139,8 +150,9 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
         history = replace(history, oldest=min([day, *cutoffs]))
         sample = training_sample(settings, history.customers)
         told = Described(day, tuple(cutoffs), sample, history, scratch)
-        buckets = range(settings.features.buckets)
-        customers = sum(run_units(settings, "features", describing, told, buckets, settings.features.threads))
+        buckets = range(history.buckets)
+        threads = settings.features.threads
+        customers = sum(run_units(settings, "features", describing, told, buckets, threads, min(_AT_ONCE, threads)))
         without_order = (pq.read_table(told.no_order_file(bucket), partitioning=None) for bucket in buckets)
         no_order = pa.concat_tables(without_order).sort_by("customer_id")
     finally:
@@ -149,14 +161,14 @@ def build_features(settings: Settings, day: date, warm: bool) -> FeaturesResult:
     if inputs_version is not None:
         lake.write_json(inputs, runs.inputs_file(lake, day, inputs_version))
     lake.write_table(no_order, lake.path(catalog.FEATURES, day=day) / "no_order.parquet")
-    _prune(settings, day, cutoffs)
+    _prune(settings, day, cutoffs, history.buckets)
     names = [cutoff.isoformat() for cutoff in cutoffs]
     lake.write_json(
         {
             "as_of": day.isoformat(),
             "customers": customers,
             "customers_without_order": no_order.num_rows,
-            "buckets": settings.features.buckets,
+            "buckets": history.buckets,
             "cutoffs": names,
             "training_share": sample.share,
             "inputs_version": inputs_version,
@@ -179,12 +191,16 @@ def describing(settings: Settings, told: Described) -> Iterator[Callable[[int], 
     """
     # processes that shared a folder would write into each other's spilled files
     spill = Path(tempfile.mkdtemp(prefix="spill-", dir=told.scratch))
-    with open_database(settings, spill) as connection:
-        open_day(connection, settings, told.history)
+    with open_database(settings, spill) as database:
+        own = threading.local()
 
         def describe(bucket: int) -> int:
-            load_bucket(connection, settings, told.history, bucket)
-            return _describe_bucket(connection, settings, told, bucket)
+            # temporary tables are a connection's own, threads and memory are the database's
+            if not hasattr(own, "connection"):
+                own.connection = connect(database)
+                open_day(own.connection, settings, told.history)
+            load_bucket(own.connection, settings, told.history, bucket)
+            return _describe_bucket(own.connection, settings, told, bucket)
 
         yield describe
 
@@ -269,7 +285,7 @@ def _write(lake: Lake, folder: Path, bucket: int, tables: dict[str, pa.Table]) -
         lake.write_table(table, folder / f"bucket={bucket_folder(bucket)}" / f"{name}.parquet")
 
 
-def _prune(settings: Settings, day: date, cutoffs: list[date]) -> None:
+def _prune(settings: Settings, day: date, cutoffs: list[date], buckets: int) -> None:
     """Remove what an earlier run of the day wrote for other cut-offs or for more buckets."""
     lake = settings.lake
     windows = lake.path(catalog.WINDOWS, day=day)
@@ -277,10 +293,10 @@ def _prune(settings: Settings, day: date, cutoffs: list[date]) -> None:
     for folder in windows.glob("cutoff=*"):
         if folder not in kept:
             lake.remove(folder)
-    buckets = {f"bucket={bucket_folder(bucket)}" for bucket in range(settings.features.buckets)}
+    of_buckets = {f"bucket={bucket_folder(bucket)}" for bucket in range(buckets)}
     for folder in (lake.path(catalog.FEATURES, day=day), *kept):
         for found in folder.glob("bucket=*"):
-            if found.name not in buckets:
+            if found.name not in of_buckets:
                 lake.remove(found)
 
 

@@ -23,12 +23,17 @@ from segmentation.errors import LakeFull, MissingInput
 from segmentation.features.months import NOBODY, Month, bring_forward, write_buckets
 from segmentation.features.queries import bind, query, run
 from segmentation.features.training_sample import TrainingSample
+from segmentation.lake import Lake
 from segmentation.rates.conversion import checked_rates, open_conversion
 
 if TYPE_CHECKING:
     import duckdb
 
 _INSERTS = {catalog.ORDERS: "insert_orders", catalog.ORDER_ITEMS: "insert_items", catalog.EVENTS: "insert_events"}
+#: Buckets of a shop that does not say how many, at least and at most.
+_FEWEST_BUCKETS, _MOST_BUCKETS = 4, 4096
+#: Rows of such a bucket, at most: loaded, they take about 1 GB.
+ROWS_A_BUCKET = 3_000_000
 #: No feature looks at events further back from its as-of day than a year and, before the orders of that year, 3 days.
 _LONGEST_LOOK = timedelta(days=365 + 4)
 
@@ -49,6 +54,8 @@ class History:
         Whether any order has lines.
     customers : int
         Customers with an order, void ones included.
+    buckets : int
+        How many buckets the customers are spread over.
     day : date
         Business day; rows that came into the lake with later days are not loaded.
     months : tuple of Month
@@ -64,6 +71,7 @@ class History:
     first_event: datetime | None
     items_known: bool
     customers: int = 0
+    buckets: int = 1
     day: date = date.max
     months: tuple[Month, ...] = ()
     customer_files: tuple[tuple[str, ...], ...] = ()
@@ -99,14 +107,20 @@ def open_database(settings: Settings, scratch: Path) -> Iterator[duckdb.DuckDBPy
         }
     )
     try:
-        connection.execute("set TimeZone = 'UTC'")
-        yield connection
+        yield connect(connection)
     except duckdb.Error as error:
         if "No space left on device" in str(error):
             raise LakeFull(scratch, shutil.disk_usage(scratch).free) from error
         raise
     finally:
         connection.close()
+
+
+def connect(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Open another connection to a database, with temporary tables of its own, for another thread."""
+    connection = database.cursor()
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
 
 
 def spread_history(connection: duckdb.DuckDBPyConnection, settings: Settings, day: date, scratch: Path) -> History:
@@ -139,9 +153,10 @@ def spread_history(connection: duckdb.DuckDBPyConnection, settings: Settings, da
     """
     if not settings.lake.rows_file(catalog.CHECKED, catalog.ORDERS, day).exists():
         raise MissingInput("the checked orders file", day, "Run the validate step of that day first.")
+    buckets = settings.features.buckets or choose_buckets(checked_rows(settings.lake, day))
     with TemporaryDirectory(dir=scratch, prefix="months-") as on_their_way:
-        months = bring_forward(connection, settings.lake, settings.features.buckets, day, Path(on_their_way))
-    history = History(scratch, None, None, False, day=day, months=tuple(months))
+        months = bring_forward(connection, settings.lake, buckets, day, Path(on_their_way))
+    history = History(scratch, None, None, False, buckets=buckets, day=day, months=tuple(months))
     history = replace(history, customer_files=_spread_customers(connection, settings, history))
     history = _with_orders(connection, settings, history)
     return replace(
@@ -149,6 +164,28 @@ def spread_history(connection: duckdb.DuckDBPyConnection, settings: Settings, da
         first_event=_first_event(connection, settings, history),
         items_known=_has_lines(connection, settings, history),
     )
+
+
+def choose_buckets(rows: int) -> int:
+    """Choose over how many buckets a history of so many rows is spread, if the settings do not say.
+
+    The number doubles as a shop grows, because at each change the whole history is spread again.
+
+    Examples
+    --------
+    >>> [choose_buckets(rows) for rows in (0, 12_000_000, 12_000_001, 110_000_000)]
+    [4, 4, 8, 64]
+    """
+    buckets = _FEWEST_BUCKETS
+    while buckets * ROWS_A_BUCKET < rows and buckets < _MOST_BUCKETS:
+        buckets *= 2
+    return buckets
+
+
+def checked_rows(lake: Lake, day: date) -> int:
+    """Count the checked rows of the daily tables up to ``day``, as the days' manifests tell."""
+    manifests = lake.day_manifests(catalog.CHECKED)
+    return sum(sum(found.get("rows_ok", {}).values()) for each, found in manifests.items() if each <= day)
 
 
 def open_day(connection: duckdb.DuckDBPyConnection, settings: Settings, history: History) -> None:
@@ -265,12 +302,12 @@ def _spread_customers(
     """Spread the day's snapshot of the customers table, and list the files of each bucket."""
     run(connection, "create_spreading", {})
     if files := _snapshot(settings, catalog.CUSTOMERS, history.day):
-        values = _moment(settings, history) | {"buckets": settings.features.buckets, "customers": files}
+        values = _moment(settings, history) | {"buckets": history.buckets, "customers": files}
         folder = history.folder / "customers"
         write_buckets(connection, "select_customers", values, folder)
         return tuple(
             tuple(sorted(str(file) for file in folder.glob(f"bucket={bucket}/*.parquet")))
-            for bucket in range(settings.features.buckets)
+            for bucket in range(history.buckets)
         )
     return ()
 

@@ -69,7 +69,7 @@ def open_conversion(
     reporting = settings.reporting_currency
     connection.execute("set variable reporting_currency = ?", [reporting])
     known = rates if rates is not None and reporting else _NO_RATES
-    connection.from_arrow(known).create_view("known_rates", replace=True)
+    connection.register("known_rates", known)
     connection.execute((_FOLDER / "create_daily_rates.sql").read_text(), {"usable_days": USABLE_DAYS})
     connection.execute((_FOLDER / "create_conversion.sql").read_text())
     if not reporting or orders is None:

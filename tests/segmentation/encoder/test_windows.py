@@ -81,7 +81,7 @@ def test_shards_change_the_memory_needed_and_nothing_else(
     folders: list[Path], fitted: tuple[InputPreparation, HeadScale], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = TrainingWindows(folders, *fitted, EVERYBODY, held_out=False)
-    monkeypatch.setattr(windows, "WINDOWS_IN_MEMORY", 130)
+    monkeypatch.setattr(windows, "WINDOWS_A_PASS", 130)
     cut = TrainingWindows(folders, *fitted, EVERYBODY, held_out=False)
     assert len(list(cut.shards())) == len(folders)
     assert sorted(_passed(cut)) == sorted(_passed(whole)) == sorted(_passed(whole, seed=1))

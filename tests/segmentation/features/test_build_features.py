@@ -658,6 +658,24 @@ def test_the_features_name_the_rows_that_they_were_made_from(shop: HandmadeShop)
     assert described["inputs_version"] == inputs_version(lake, DAY) is not None
 
 
+def test_a_shop_that_grows_is_described_in_twice_the_buckets(new_shop: NewShop, read: Read) -> None:
+    shop = new_shop(buckets=None)
+    three_orders(shop)
+    shop.write(DAY)
+    lake = shop.settings.lake
+    described = {}
+    # the manifest tells, whatever the files hold
+    for rows in (12_000_000, 12_000_001):
+        told = {"files_hash": "as checked", "rows_ok": {"orders": 3, "events": rows - 3}}
+        lake.write_json(told, lake.day_manifest("checked", DAY))
+        build_features(shop.settings, DAY, warm=False)
+        buckets = json.loads((lake.path("features", day=DAY) / "features.json").read_text())["buckets"]
+        assert len(list(lake.path("features", day=DAY).glob("bucket=*"))) == buckets
+        described[buckets] = read(shop, "static", DAY)
+    assert list(described) == [4, 8]
+    pd.testing.assert_frame_equal(described[4], described[8])
+
+
 def test_nothing_temporary_is_left_behind(shop: HandmadeShop) -> None:
     three_orders(shop)
     shop.write(DAY)
