@@ -497,19 +497,15 @@ def bench_intraday(
     changed: Annotated[int, typer.Option(min=1, help="customers who order and look before each run")] = 500,
     runs: Annotated[int, typer.Option(min=1, help="runs within the day, a quarter of an hour apart")] = 3,
     days: Annotated[int, typer.Option(min=57, help="days of history")] = 120,
-    times: Annotated[int, typer.Option(min=1, help="how many of each customer the lake has")] = 1,
 ) -> None:
     """Time the labels within the day after a night of a simulated shop, part by part."""
-    from segmentation.bench.intraday import time_intraday
+    from segmentation.bench.intraday import time_intraday, timed_line
     from segmentation.demo.postgres import temporary_server
 
     with temporary_server() as (server, folder):
-        timed = time_intraday(Settings(home=folder / "home"), server, customers, changed, runs, days, times)
+        timed = time_intraday(Settings(home=folder / "home"), server, customers, changed, runs, days)
     for one in timed:
-        parts = ", ".join(f"{part} {seconds:.1f}" for part, seconds in one.result.seconds.items())
-        typer.echo(
-            f"run {one.run}: {one.seconds:.1f} s ({parts}); {one.result.labelled} labelled, {one.result.moved} moved"
-        )
+        typer.echo(timed_line(one))
 
 
 @bench.command("future")
@@ -693,7 +689,7 @@ def bench_scale(
     folder: Annotated[Path | None, typer.Option(help="where shop and lake lie meanwhile [default: /tmp]")] = None,
     write: Annotated[Path | None, typer.Option(help="page whose table is replaced [default: none]")] = None,
 ) -> None:
-    """Run a first night and the following one of a large shop, each step beside what the bare tools take."""
+    """Run two nights of a large shop, each step beside what the bare tools take, and three runs within the day."""
     from segmentation.bench.marks import write_between_marks
     from segmentation.bench.scale import command, run_scale, scale_table
     from segmentation.config import settings

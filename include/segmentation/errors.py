@@ -11,12 +11,17 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
+from typing import Any
 
 LABELS_KEPT = "Marketing keeps the labels of the last published night."
 
 
 class SegmentationError(Exception):
     """Base of every error that this product raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let an error reach another process: its constructor takes facts, of which the finished text is left."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class Retryable(SegmentationError):

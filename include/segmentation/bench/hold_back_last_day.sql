@@ -17,3 +17,8 @@ update shop.orders set status = 'completed', updated_at = ordered_at where updat
 
 create table held_back.customers as select * from shop.customers where created_at >= :start;
 delete from shop.customers where created_at >= :start;
+
+-- blocks of customers were written one after the other, but a shop writes its rows as they happen
+set local maintenance_work_mem = '512MB';
+cluster shop.events using events_occurred_at;
+cluster shop.orders using orders_ordered_at;

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from segmentation.bench.apart import Cost, work_apart
+from segmentation.bench.intraday import Timed, time_runs, timed_line
 from segmentation.bench.limits import Limit, aggregate, copy_out, embed_and_train, upsert
 from segmentation.bench.scale_shop import ScaleShop, fill_shop, let_last_day_in
 from segmentation.calendar import day_interval
@@ -23,6 +24,7 @@ from segmentation.demo.postgres import WAREHOUSE_DATABASE, Server
 from segmentation.demo.setup import set_up_server
 from segmentation.demo.simulator import MAPPING, TIMEZONE
 from segmentation.encoder.outlook import read_outlook_tables
+from segmentation.errors import CannotBringForward
 from segmentation.features.history import checked_rows
 from segmentation.night import STEPS, Asked, Handed, do_step
 
@@ -31,6 +33,9 @@ log = logging.getLogger(__name__)
 FIRST, FOLLOWING = "first", "following"
 #: Hours after its day at which a night runs.
 _HOURS_AFTER = 4
+#: Share of the customers who do something in a quarter of an hour.
+_CHANGED_SHARE = 0.005
+_RUNS_WITHIN_DAY = 3
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,19 @@ class ScaleBench:
         What the source held.
     measured
         Steps and parts in order.
+    changed
+        Customers who did something before each run within the day after.
+    within_day
+        Those runs.
+    no_runs
+        Why there are none; '' if there are.
     """
 
     shop: ScaleShop
     measured: list[Measured]
+    changed: int = 0
+    within_day: tuple[Timed, ...] = ()
+    no_runs: str = ""
 
 
 def command(customers: int, events: int, engine: str = "duckdb") -> str:
@@ -93,7 +107,7 @@ def command(customers: int, events: int, engine: str = "duckdb") -> str:
 
 
 def run_scale(settings: Settings, server: Server, home: Path, customers: int, events: int) -> ScaleBench:
-    """Fill a source, run a night of all history but the last day, then the night of the last day.
+    """Fill a source, run a night of all history but the last day, the night of the last day, and runs in the day after.
 
     Parameters
     ----------
@@ -115,7 +129,12 @@ def run_scale(settings: Settings, server: Server, home: Path, customers: int, ev
     measured = list(nights.run(FIRST, shop.last_day - timedelta(days=1)))
     work_apart(let_last_day_in, server, shop)
     measured += nights.run(FOLLOWING, shop.last_day)
-    return ScaleBench(shop, measured)
+    changed = max(round(_CHANGED_SHARE * customers), 1)
+    try:
+        within_day = _apart(time_runs, told, server, shop.database, shop.last_day, changed, _RUNS_WITHIN_DAY)
+    except CannotBringForward as error:
+        return ScaleBench(shop, measured, changed, no_runs=str(error))
+    return ScaleBench(shop, measured, changed, tuple(within_day))
 
 
 @dataclass(frozen=True)
@@ -206,6 +225,10 @@ def scale_table(found: ScaleBench) -> str:
         lines += [f"| {' | '.join(_cells(one))} |" for one in measured]
         steps = [one.cost for one in measured if one.cost]
         lines.append(f"| {' | '.join(_total(night, steps))} |")
+    did = f"Within the day after, {found.changed:,} customers order and look before each run"
+    if found.no_runs:
+        return "\n".join([*lines, "", f"{did}: no run. {found.no_runs}"])
+    lines += ["", f"{did}:", "", *(f"- {timed_line(one)}" for one in found.within_day)]
     return "\n".join(lines)
 
 

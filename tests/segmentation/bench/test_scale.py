@@ -19,6 +19,7 @@ from segmentation.config import Settings
 from segmentation.demo import postgres
 from segmentation.demo.postgres import Server
 from segmentation.demo.simulator import TIMEZONE, simulate, simulate_blocks
+from segmentation.errors import InvalidSetting
 from segmentation.night import STEPS
 
 CUSTOMERS, EVENTS_WANTED = 400, 11_000
@@ -77,16 +78,23 @@ def test_two_nights_of_a_small_shop_are_told_step_by_step(
     following = next(one for one in found.measured if one.night == FOLLOWING)
     assert 0 < following.rows < first.rows
     with fresh_server.engine(found.shop.database).connect() as connection:
-        assert connection.scalar(text("select count(*) from shop.events")) == found.shop.rows["events"]
+        last_day = day_interval(found.shop.last_day, TIMEZONE)
+        # the runs within the day after have added to it
+        count = text("select count(*) from shop.events where loaded_at < :end")
+        assert connection.scalar(count, {"end": last_day.end}) == found.shop.rows["events"]
         newest = connection.scalar(text("select max(updated_at) from shop.orders"))
-        assert newest >= day_interval(found.shop.last_day, TIMEZONE).start
+        assert newest >= last_day.start
         assert connection.scalar(text("select count(*) from shop.orders where status <> 'completed'")) > 0
 
     table = scale_table(found).splitlines()
     assert table[0].startswith(f"{CUSTOMERS} customers, ")
     assert sum(line.startswith("| first |") for line in table) == 10
     assert sum("| the night |" in line for line in table) == 2
-    assert len({line.count("|") for line in table[2:]}) == 1
+    assert len({line.count("|") for line in table[2:24]}) == 1
+    # so few customers get RFM segments, which only nights bring forward
+    assert found.changed == 2
+    assert found.no_runs
+    assert table[-1].endswith(f"no run. {found.no_runs}")
 
 
 def test_blocks_make_one_shop() -> None:
@@ -125,6 +133,16 @@ def test_work_apart_tells_its_own_memory_and_bytes(tmp_path: Path) -> None:
     assert cost.peak < len(held), "what this process holds is not counted"
     with pytest.raises(FileNotFoundError):
         work_apart(_copy, tmp_path / "absent", tmp_path / "out")
+
+
+def test_an_error_of_work_apart_is_told_as_it_was_raised() -> None:
+    with pytest.raises(InvalidSetting, match="SEGMENTATION_HOME is 'x': write another") as caught:
+        work_apart(_refuse)
+    assert caught.value.name == "SEGMENTATION_HOME"
+
+
+def _refuse() -> None:
+    raise InvalidSetting("SEGMENTATION_HOME", "x", "write another.")
 
 
 def _copy(source: Path, target: Path) -> int:
