@@ -15,10 +15,9 @@ import numpy as np
 
 from segmentation.bench.extract import copy_rows_out
 from segmentation.calendar import day_interval
-from segmentation.catalog import EVENTS, FEATURES, HISTORY, ORDERS, SEGMENTATIONS, WINDOWS
+from segmentation.catalog import EVENTS, FEATURES, ORDERS, SEGMENTATIONS, WINDOWS
 from segmentation.config import Settings
-from segmentation.features.months import KeptMonth, Month, checked_days
-from segmentation.lake import Lake
+from segmentation.features.months import kept_months
 
 _SQL = Path(__file__).parent
 #: Customers, at most, whose padded batches are in memory.
@@ -70,7 +69,7 @@ def aggregate(settings: Settings, day: date, rows: int) -> Limit:
     lake, told = settings.lake, settings.features
     described = json.loads((lake.path(FEATURES, day=day) / "features.json").read_text())
     shares = {day: 1.0} | {date.fromisoformat(each): described["training_share"] for each in described["cutoffs"]}
-    months = _kept_months(lake, day)
+    months = kept_months(lake, day)
     began = time.perf_counter()
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": told.threads,
@@ -91,12 +90,6 @@ def aggregate(settings: Settings, day: date, rows: int) -> Limit:
                 asked = {"events": files[EVENTS], "end": end, "share": share, "length": told.sequence_length}
                 duck.execute(_query("list_alone"), asked).fetchall()
     return Limit("DuckDB alone", rows, time.perf_counter() - began)
-
-
-def _kept_months(lake: Lake, day: date) -> list[Month]:
-    names = [name for name in checked_days(lake) if name <= f"{day:%Y-%m}"]
-    kept = {name: KeptMonth.read(lake, name) for name in names}
-    return [Month(lake.path(HISTORY, month=name, version=one.version)) for name, one in kept.items() if one]
 
 
 def embed_and_train(settings: Settings, day: date, version: str) -> tuple[Limit, Limit]:

@@ -33,7 +33,7 @@ _INSERTS = {catalog.ORDERS: "insert_orders", catalog.ORDER_ITEMS: "insert_items"
 #: Buckets of a shop that does not say how many, at least and at most.
 _FEWEST_BUCKETS, _MOST_BUCKETS = 4, 4096
 #: Rows of such a bucket, at most: loaded, they take about 1 GB.
-ROWS_A_BUCKET = 3_000_000
+_ROWS_A_BUCKET = 3_000_000
 #: No feature looks at events further back from its as-of day than a year and, before the orders of that year, 3 days.
 _LONGEST_LOOK = timedelta(days=365 + 4)
 
@@ -177,7 +177,7 @@ def choose_buckets(rows: int) -> int:
     [4, 4, 8, 64]
     """
     buckets = _FEWEST_BUCKETS
-    while buckets * ROWS_A_BUCKET < rows and buckets < _MOST_BUCKETS:
+    while buckets * _ROWS_A_BUCKET < rows and buckets < _MOST_BUCKETS:
         buckets *= 2
     return buckets
 

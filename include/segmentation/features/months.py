@@ -103,8 +103,14 @@ def bring_forward(
             kept = _spread(connection, lake, name, rows, buckets, scratch / name, kept)
         elif kept.replaced_at and kept.replaced_at < before:
             lake.remove(_folder(lake, name, kept.replaced))
-        found.append(Month(lake.path(HISTORY, month=name, version=kept.version)))
+        found.append(_month(lake, name, kept))
     return found
+
+
+def kept_months(lake: Lake, last_day: date) -> list[Month]:
+    """List the months up to that of ``last_day`` as they are kept, whether or not they hold what is checked now."""
+    names = [name for name in checked_days(lake) if name <= f"{last_day:%Y-%m}"]
+    return [_month(lake, name, kept) for name in names if (kept := KeptMonth.read(lake, name))]
 
 
 @dataclass(frozen=True)
@@ -300,6 +306,10 @@ def _put_in_place(source: Path, target: Path) -> tuple[dict[str, list[str]], int
 
 def _manifest(lake: Lake, month: str) -> Path:
     return lake.path(HISTORY, _MONTHS) / f"{month}.json"
+
+
+def _month(lake: Lake, month: str, kept: KeptMonth) -> Month:
+    return Month(lake.path(HISTORY, month=month, version=kept.version))
 
 
 def _folder(lake: Lake, month: str, version: str) -> Path:
